@@ -1,0 +1,87 @@
+#ifndef OPSLOT_ERROR_HPP
+#define OPSLOT_ERROR_HPP
+
+// Copyright (c) 2026 The opslot authors
+// Distributed under the Boost Software License, Version 1.0.
+
+/** @file
+    The errors that are the library's own. What the system reports keeps
+    its own code, and what Asio has a name for keeps Asio's.
+*/
+
+#include <opslot/config.hpp>
+
+#include <boost/system/error_code.hpp>
+
+#include <type_traits>
+
+namespace opslot {
+inline namespace OPSLOT_ABI {
+
+/** What can be wrong with a call, or end an operation, beside what the
+    system reports.
+
+    @li `timeout` ends an operation; it compares equal to
+        `std::errc::timed_out` and differs from the kernel's `ETIMEDOUT`.
+    @li `send_interrupted` ends sends after a partly written one was
+        withdrawn: bytes sent now would stand where its rest belongs.
+    @li all others are misuse. They are found before anything is touched.
+*/
+enum class error
+{
+    /// The operation's deadline passed.
+    timeout = 1,
+    /// The context has an operation pending.
+    context_busy,
+    /// The context was disposed.
+    context_disposed,
+    /// The context has neither a buffer nor a buffer list.
+    no_buffer,
+    /// A buffer and a buffer list were both given.
+    buffer_and_list,
+    /// An offset or a count does not lie within its buffer.
+    out_of_range,
+    /// `keep_alive` names an object that no pointer owns.
+    not_owned,
+    /// The executor leads to no execution context of Asio's.
+    no_execution_context,
+    /// A partly written send was withdrawn from this socket earlier.
+    send_interrupted,
+    /// The context has no endpoint to connect to.
+    no_endpoint,
+    /// Another execution context's options were already in use.
+    already_configured
+};
+
+/** The category of @ref error.
+
+    @return A reference to an object with static storage duration.
+*/
+boost::system::error_category const& error_category() noexcept;
+
+/// An error code of the library's own category.
+inline boost::system::error_code make_error_code(error e) noexcept
+{
+    return {static_cast<int>(e), error_category()};
+}
+
+namespace detail {
+
+/// Throws `boost::system::system_error` unless `ec` is success.
+void throw_if(boost::system::error_code const& ec);
+
+} // namespace detail
+} // namespace OPSLOT_ABI
+} // namespace opslot
+
+namespace boost {
+namespace system {
+
+template<>
+struct is_error_code_enum<opslot::error> : std::true_type
+{};
+
+} // namespace system
+} // namespace boost
+
+#endif

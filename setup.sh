@@ -1,0 +1,48 @@
+#!/bin/bash
+# Copyright (c) 2026 The opslot authors
+# Distributed under the Boost Software License, Version 1.0.
+
+# Installs what the builds, tests, demo and benchmarks need and is missing.
+# For Debian 12; may be run any number of times.
+set -euo pipefail
+
+packages=(
+    g++ cmake ninja-build git pkg-config
+    libboost1.81-dev libboost1.81-tools-dev libboost-test1.81-dev
+    libboost-program-options1.81-dev libboost-json1.81-dev
+    libuv1-dev wrk curl valgrind strace
+)
+
+if ! command -v dpkg-query >/dev/null; then
+    echo "setup: no dpkg here; please install the like of: ${packages[*]}"
+    exit 0
+fi
+
+missing=()
+for package in "${packages[@]}"; do
+    status=$(dpkg-query -W -f='${Status}' "$package" 2>/dev/null || true)
+    if [[ $status != "install ok installed" ]]; then
+        missing+=("$package")
+    fi
+done
+
+if ((${#missing[@]} == 0)); then
+    echo "setup: all ${#packages[@]} packages are installed"
+    exit 0
+fi
+
+as_root=()
+if ((EUID != 0)); then
+    if ! command -v sudo >/dev/null; then
+        echo "setup: needs root or sudo to install: ${missing[*]}" >&2
+        exit 1
+    fi
+    as_root=(sudo)
+fi
+as_root+=(env DEBIAN_FRONTEND=noninteractive)
+
+echo "setup: updating the package lists"
+"${as_root[@]}" apt-get -qq update
+echo "setup: installing ${missing[*]}"
+"${as_root[@]}" apt-get -qq install --yes --no-install-recommends \
+    "${missing[@]}"
