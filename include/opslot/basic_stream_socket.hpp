@@ -1,0 +1,670 @@
+#ifndef OPSLOT_BASIC_STREAM_SOCKET_HPP
+#define OPSLOT_BASIC_STREAM_SOCKET_HPP
+
+// Copyright (c) 2026 The opslot authors
+// Distributed under the Boost Software License, Version 1.0.
+
+/** @file
+    A stream socket on the library's engine.
+*/
+
+#include <opslot/basic_socket.hpp>
+#include <opslot/detail/transfer_token_request.hpp>
+#include <opslot/stream_context.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/basic_stream_socket.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/execution_context.hpp>
+#include <boost/system/error_code.hpp>
+
+#include <cstddef>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+namespace opslot {
+inline namespace OPSLOT_ABI {
+namespace detail {
+
+/// The arguments of a handler that learns how many bytes went.
+struct transfer_result
+{
+    std::tuple<boost::system::error_code, std::size_t>
+    operator()(operation_context const& c) const
+    {
+        return {c.error(), c.bytes_transferred()};
+    }
+};
+
+} // namespace detail
+
+/** A stream socket, with operations on contexts and those of Asio.
+
+    It mirrors `asio::basic_stream_socket`: constructors, synchronous
+    members and token forms are the same, and it meets `SyncReadStream`,
+    `SyncWriteStream`, `AsyncReadStream` and `AsyncWriteStream`, so that
+    `asio::async_read`, `asio::ssl::stream` and coroutines run on it.
+
+    On a context every operation has three forms: `start_...(context)`
+    reports whether it completed at once; `async_...(context)` always calls
+    the stored handler, and never inside the call; `async_...(context,
+    token)` completes through a token.
+
+    Any number of operations may be outstanding, one context each. Bytes
+    are received and sent in the order of the starts.
+
+    @see basic_socket_core for executors, lifetime and threads.
+*/
+template<typename Protocol, typename Executor = boost::asio::any_io_executor>
+class basic_stream_socket : public basic_socket<Protocol, Executor>
+{
+    using base = basic_socket<Protocol, Executor>;
+    using core = basic_socket_core<Protocol, Executor>;
+
+    template<typename Buffers>
+    using enable_if_const_buffers = std::enable_if_t<
+        boost::asio::is_const_buffer_sequence<std::decay_t<Buffers>>::value &&
+            !std::is_convertible_v<std::decay_t<Buffers>*, operation_context*>,
+        int>;
+
+    template<typename Buffers>
+    using enable_if_mutable_buffers = std::enable_if_t<
+        boost::asio::is_mutable_buffer_sequence<std::decay_t<Buffers>>::value &&
+            !std::is_convertible_v<std::decay_t<Buffers>*, operation_context*>,
+        int>;
+
+    using default_token =
+        typename boost::asio::default_completion_token<Executor>::type;
+    using signature = void(boost::system::error_code, std::size_t);
+
+public:
+    using typename base::endpoint_type;
+    using typename base::executor_type;
+    using typename base::native_handle_type;
+    using typename base::protocol_type;
+    using message_flags = boost::asio::socket_base::message_flags;
+
+    /// The same socket for another executor.
+    template<typename Executor1>
+    struct rebind_executor
+    {
+        using other = basic_stream_socket<Protocol, Executor1>;
+    };
+
+    // Construction
+
+    /// A closed socket.
+    explicit basic_stream_socket(executor_type const& executor)
+        : base(executor, detail::socket_role::stream)
+    {}
+
+    /// A closed socket.
+    template<
+        typename ExecutionContext,
+        detail::enable_if_execution_context<ExecutionContext> = 0>
+    explicit basic_stream_socket(ExecutionContext& context)
+        : basic_stream_socket(context.get_executor())
+    {}
+
+    /// An open socket.
+    basic_stream_socket(
+        executor_type const& executor, protocol_type const& protocol)
+        : basic_stream_socket(executor)
+    {
+        this->open(protocol);
+    }
+
+    /// An open socket.
+    template<
+        typename ExecutionContext,
+        detail::enable_if_execution_context<ExecutionContext> = 0>
+    basic_stream_socket(
+        ExecutionContext& context, protocol_type const& protocol)
+        : basic_stream_socket(context.get_executor(), protocol)
+    {}
+
+    /// A socket bound to a local endpoint.
+    basic_stream_socket(
+        executor_type const& executor, endpoint_type const& endpoint)
+        : basic_stream_socket(executor, endpoint.protocol())
+    {
+        this->bind(endpoint);
+    }
+
+    /// A socket bound to a local endpoint.
+    template<
+        typename ExecutionContext,
+        detail::enable_if_execution_context<ExecutionContext> = 0>
+    basic_stream_socket(
+        ExecutionContext& context, endpoint_type const& endpoint)
+        : basic_stream_socket(context.get_executor(), endpoint)
+    {}
+
+    /// Takes over a native socket.
+    basic_stream_socket(
+        executor_type const& executor,
+        protocol_type const& protocol,
+        native_handle_type const& handle)
+        : basic_stream_socket(executor)
+    {
+        this->assign(protocol, handle);
+    }
+
+    /// Takes over a native socket.
+    template<
+        typename ExecutionContext,
+        detail::enable_if_execution_context<ExecutionContext> = 0>
+    basic_stream_socket(
+        ExecutionContext& context,
+        protocol_type const& protocol,
+        native_handle_type const& handle)
+        : basic_stream_socket(context.get_executor(), protocol, handle)
+    {}
+
+    /** Takes a socket over from Asio.
+
+        Its pending operations complete with `operation_aborted`. The
+        source is closed afterwards.
+
+        @throws boost::system::system_error if the system does not let go of
+        the native socket; the source is then unchanged.
+    */
+    template<
+        typename Executor1,
+        std::enable_if_t<
+            std::is_convertible_v<Executor1 const&, Executor>,
+            int> = 0>
+    explicit basic_stream_socket(
+        boost::asio::basic_stream_socket<Protocol, Executor1>&& other)
+        : basic_stream_socket(executor_type(other.get_executor()))
+    {
+        if (other.is_open())
+        {
+            protocol_type const protocol = other.local_endpoint().protocol();
+            bool const mode = other.non_blocking();
+            this->assign(protocol, other.release());
+            this->non_blocking(mode);
+        }
+    }
+
+    /// Moves; pending operations go on with the new object.
+    basic_stream_socket(basic_stream_socket&&) = default;
+
+    /// Closes this socket and moves.
+    basic_stream_socket& operator=(basic_stream_socket&&) = default;
+
+    /// Moves from a socket with another type of executor.
+    template<
+        typename Protocol1,
+        typename Executor1,
+        std::enable_if_t<
+            std::is_convertible_v<Protocol1, Protocol> &&
+                std::is_convertible_v<Executor1, Executor>,
+            int> = 0>
+    basic_stream_socket(basic_stream_socket<Protocol1, Executor1>&& other)
+        : base(std::move(other))
+    {}
+
+    /** Closes the socket.
+
+        Pending operations complete with `operation_aborted`, not inside the
+        destructor.
+    */
+    ~basic_stream_socket() = default;
+
+    /** Gives the native socket to a new socket of Asio.
+
+        Pending operations complete with `operation_aborted`. This socket is
+        closed afterwards.
+    */
+    boost::asio::basic_stream_socket<Protocol, Executor> to_asio()
+    {
+        boost::asio::basic_stream_socket<Protocol, Executor> result(
+            this->executor_);
+        if (this->is_open())
+        {
+            bool const mode = this->non_blocking();
+            result.assign(this->protocol_, this->release());
+            result.non_blocking(mode);
+        }
+        return result;
+    }
+
+    // Synchronous operations
+
+    /// Reads some bytes; waits unless `non_blocking()`. End of stream is
+    /// `eof`.
+    template<typename MutableBufferSequence>
+    std::size_t read_some(MutableBufferSequence const& buffers)
+    {
+        return receive(buffers, 0);
+    }
+
+    /// Reads some bytes.
+    template<typename MutableBufferSequence>
+    std::size_t read_some(
+        MutableBufferSequence const& buffers, boost::system::error_code& ec)
+    {
+        return receive(buffers, 0, ec);
+    }
+
+    /// Receives some bytes; waits unless `non_blocking()`.
+    template<typename MutableBufferSequence>
+    std::size_t receive(MutableBufferSequence const& buffers)
+    {
+        return receive(buffers, 0);
+    }
+
+    /// Receives some bytes; waits unless `non_blocking()`.
+    template<typename MutableBufferSequence>
+    std::size_t
+    receive(MutableBufferSequence const& buffers, message_flags flags)
+    {
+        boost::system::error_code ec;
+        std::size_t const n = receive(buffers, flags, ec);
+        detail::throw_if(ec);
+        return n;
+    }
+
+    /// Receives some bytes; waits unless `non_blocking()`.
+    template<typename MutableBufferSequence>
+    std::size_t receive(
+        MutableBufferSequence const& buffers,
+        message_flags flags,
+        boost::system::error_code& ec)
+    {
+        detail::transfer_token_request<MutableBufferSequence> request(
+            buffers, flags);
+        return this->handle_.receive(*request.prepare(), ec);
+    }
+
+    /// Writes some bytes; waits unless `non_blocking()`.
+    template<typename ConstBufferSequence>
+    std::size_t write_some(ConstBufferSequence const& buffers)
+    {
+        return send(buffers, 0);
+    }
+
+    /// Writes some bytes.
+    template<typename ConstBufferSequence>
+    std::size_t write_some(
+        ConstBufferSequence const& buffers, boost::system::error_code& ec)
+    {
+        return send(buffers, 0, ec);
+    }
+
+    /// Sends some bytes; waits unless `non_blocking()`.
+    template<typename ConstBufferSequence>
+    std::size_t send(ConstBufferSequence const& buffers)
+    {
+        return send(buffers, 0);
+    }
+
+    /// Sends some bytes; waits unless `non_blocking()`.
+    template<typename ConstBufferSequence>
+    std::size_t send(ConstBufferSequence const& buffers, message_flags flags)
+    {
+        boost::system::error_code ec;
+        std::size_t const n = send(buffers, flags, ec);
+        detail::throw_if(ec);
+        return n;
+    }
+
+    /// Sends some bytes; waits unless `non_blocking()`.
+    template<typename ConstBufferSequence>
+    std::size_t send(
+        ConstBufferSequence const& buffers,
+        message_flags flags,
+        boost::system::error_code& ec)
+    {
+        detail::transfer_token_request<ConstBufferSequence> request(
+            buffers, flags);
+        return this->handle_.send(*request.prepare(), ec);
+    }
+
+    // Operations on a context
+
+    /** Starts to receive into the buffers of a context.
+
+        @param context Has the buffers. An empty buffer waits until the
+        socket is readable and receives nothing.
+
+        @return `completed` if bytes were there or an error is known; the
+        handler of the context is not called then. Else `pending`.
+
+        @throws boost::system::system_error `error::context_busy`,
+        `error::context_disposed`, `error::not_owned`, `error::no_buffer`.
+        Nothing was changed then.
+
+        @par Completion
+        With `context.at_least()` bytes, by default one, or with an error:
+        @li `asio::error::eof`: the peer ended the stream
+        @li `asio::error::operation_aborted`: cancelled or closed
+        @li `error::timeout`: the deadline of the context passed
+        @li `asio::error::bad_descriptor`: the socket is closed
+        @li what recv(2) reports
+
+        @par Cost
+        At most one system call, no allocation.
+    */
+    start_result start_receive(stream_context& context)
+    {
+        return this->start(
+            context,
+            operation_kind::receive,
+            prepare(context, operation_kind::receive),
+            &detail::socket_handle::start_receive);
+    }
+
+    /// The same, with the handler of the context called in any case, and
+    /// never inside this call.
+    void async_receive(stream_context& context)
+    {
+        this->start_later(
+            context,
+            operation_kind::receive,
+            prepare(context, operation_kind::receive),
+            &detail::socket_handle::start_receive);
+    }
+
+    /** The same, with a completion token in place of the stored handler.
+
+        Misuse is reported through the handler.
+
+        @par Completion Signature
+        @code void(boost::system::error_code, std::size_t) @endcode
+
+        @par Per-Operation Cancellation
+        `terminal`, `partial`, `total`.
+    */
+    template<typename CompletionToken>
+    auto async_receive(stream_context& context, CompletionToken&& token)
+    {
+        return boost::asio::async_initiate<CompletionToken, signature>(
+            initiate_on_context{{*this}},
+            token,
+            &context,
+            operation_kind::receive);
+    }
+
+    /** Starts to send the buffers of a context, all of them.
+
+        The first send of a socket in a turn of the engine goes out at once;
+        further ones of the same turn leave together at its end, unless
+        @ref gather_sends is off.
+
+        @param context Has the buffers.
+
+        @return `completed` if everything was written or an error is known;
+        the handler of the context is not called then. Else `pending`.
+
+        @throws boost::system::system_error `error::context_busy`,
+        `error::context_disposed`, `error::not_owned`, `error::no_buffer`.
+        Nothing was changed then.
+
+        @par Completion
+        With all bytes written, or with an error and the number of those
+        that were:
+        @li `asio::error::operation_aborted`: cancelled or closed
+        @li `error::timeout`: the deadline of the context passed
+        @li `error::send_interrupted`: see @ref operation_context
+        @li `asio::error::bad_descriptor`: the socket is closed
+        @li what send(2) reports; no signal is raised
+
+        @par Cost
+        At most one system call while the system takes everything, no
+        allocation.
+    */
+    start_result start_send(stream_context& context)
+    {
+        return this->start(
+            context,
+            operation_kind::send,
+            prepare(context, operation_kind::send),
+            &detail::socket_handle::start_send);
+    }
+
+    /// The same, with the handler of the context called in any case, and
+    /// never inside this call.
+    void async_send(stream_context& context)
+    {
+        this->start_later(
+            context,
+            operation_kind::send,
+            prepare(context, operation_kind::send),
+            &detail::socket_handle::start_send);
+    }
+
+    /** The same, with a completion token in place of the stored handler.
+
+        Misuse is reported through the handler.
+
+        @par Completion Signature
+        @code void(boost::system::error_code, std::size_t) @endcode
+
+        @par Per-Operation Cancellation
+        `terminal` and `partial`; `total` while no byte was written.
+    */
+    template<typename CompletionToken>
+    auto async_send(stream_context& context, CompletionToken&& token)
+    {
+        return boost::asio::async_initiate<CompletionToken, signature>(
+            initiate_on_context{{*this}},
+            token,
+            &context,
+            operation_kind::send);
+    }
+
+    /** Whether sends of one turn leave together at its end.
+
+        On by default. Off: each send goes out at its start if no other one
+        is queued.
+    */
+    void gather_sends(bool on) noexcept { this->handle_.gather_sends(on); }
+
+    /// Whether sends of one turn leave together at its end.
+    bool gather_sends() const noexcept { return this->handle_.gather_sends(); }
+
+    // Operations without a context, as Asio has them
+
+    /** Receives some bytes. As `asio::basic_stream_socket`.
+
+        @par Completion Signature
+        @code void(boost::system::error_code, std::size_t) @endcode
+
+        @par Per-Operation Cancellation
+        `terminal`, `partial`, `total`.
+
+        @par Cost
+        A record from the handler's associated allocator, by default from
+        operation memory.
+    */
+    template<
+        typename MutableBufferSequence,
+        typename CompletionToken = default_token,
+        enable_if_mutable_buffers<MutableBufferSequence> = 0>
+    auto async_read_some(
+        MutableBufferSequence const& buffers,
+        CompletionToken&& token = default_token())
+    {
+        return boost::asio::async_initiate<CompletionToken, signature>(
+            initiate_transfer{{*this}},
+            token,
+            buffers,
+            message_flags(0),
+            operation_kind::receive);
+    }
+
+    /// The same as `async_read_some`.
+    template<
+        typename MutableBufferSequence,
+        typename CompletionToken = default_token,
+        enable_if_mutable_buffers<MutableBufferSequence> = 0>
+    auto async_receive(
+        MutableBufferSequence const& buffers,
+        CompletionToken&& token = default_token())
+    {
+        return async_read_some(buffers, std::forward<CompletionToken>(token));
+    }
+
+    /// The same with flags.
+    template<
+        typename MutableBufferSequence,
+        typename CompletionToken = default_token,
+        enable_if_mutable_buffers<MutableBufferSequence> = 0>
+    auto async_receive(
+        MutableBufferSequence const& buffers,
+        message_flags flags,
+        CompletionToken&& token = default_token())
+    {
+        return boost::asio::async_initiate<CompletionToken, signature>(
+            initiate_transfer{{*this}},
+            token,
+            buffers,
+            flags,
+            operation_kind::receive);
+    }
+
+    /** Sends some bytes. As `asio::basic_stream_socket`.
+
+        @par Completion Signature
+        @code void(boost::system::error_code, std::size_t) @endcode
+
+        @par Per-Operation Cancellation
+        `terminal`, `partial`, `total`.
+    */
+    template<
+        typename ConstBufferSequence,
+        typename CompletionToken = default_token,
+        enable_if_const_buffers<ConstBufferSequence> = 0>
+    auto async_write_some(
+        ConstBufferSequence const& buffers,
+        CompletionToken&& token = default_token())
+    {
+        return boost::asio::async_initiate<CompletionToken, signature>(
+            initiate_transfer{{*this}},
+            token,
+            buffers,
+            message_flags(0),
+            operation_kind::send);
+    }
+
+    /// The same as `async_write_some`.
+    template<
+        typename ConstBufferSequence,
+        typename CompletionToken = default_token,
+        enable_if_const_buffers<ConstBufferSequence> = 0>
+    auto async_send(
+        ConstBufferSequence const& buffers,
+        CompletionToken&& token = default_token())
+    {
+        return async_write_some(buffers, std::forward<CompletionToken>(token));
+    }
+
+    /// The same with flags.
+    template<
+        typename ConstBufferSequence,
+        typename CompletionToken = default_token,
+        enable_if_const_buffers<ConstBufferSequence> = 0>
+    auto async_send(
+        ConstBufferSequence const& buffers,
+        message_flags flags,
+        CompletionToken&& token = default_token())
+    {
+        return boost::asio::async_initiate<CompletionToken, signature>(
+            initiate_transfer{{*this}},
+            token,
+            buffers,
+            flags,
+            operation_kind::send);
+    }
+
+private:
+    static void* prepare(stream_context& context, operation_kind kind)
+    {
+        detail::context_access::require_start(context);
+        if (!detail::stream_context_access::has_buffers_for(context, kind))
+        {
+            detail::throw_if(error::no_buffer);
+        }
+        return detail::stream_context_access::request(context);
+    }
+
+    static typename core::start_function start_of(operation_kind kind) noexcept
+    {
+        return kind == operation_kind::send
+                   ? &detail::socket_handle::start_send
+                   : &detail::socket_handle::start_receive;
+    }
+
+    struct initiate_on_context : core::initiation
+    {
+        template<typename Handler>
+        void operator()(
+            Handler&& handler,
+            stream_context* context,
+            operation_kind kind) const
+        {
+            auto& self =
+                static_cast<basic_stream_socket&>(core::initiation::socket);
+            auto ec = detail::context_access::check_start(*context);
+            if (!ec &&
+                !detail::stream_context_access::has_buffers_for(*context, kind))
+            {
+                ec = error::no_buffer;
+            }
+            if (ec)
+            {
+                detail::post_result(
+                    std::forward<Handler>(handler),
+                    self.executor_,
+                    std::make_tuple(ec, std::size_t(0)));
+                return;
+            }
+            std::decay_t<Handler> copy(std::forward<Handler>(handler));
+            detail::start_context_operation<detail::transfer_result>(
+                self.handle_,
+                start_of(kind),
+                *context,
+                kind,
+                detail::stream_context_access::request(*context),
+                copy,
+                self.executor_);
+        }
+    };
+
+    struct initiate_transfer : core::initiation
+    {
+        template<typename Handler, typename Buffers>
+        void operator()(
+            Handler&& handler,
+            Buffers const& buffers,
+            message_flags flags,
+            operation_kind kind) const
+        {
+            auto& self =
+                static_cast<basic_stream_socket&>(core::initiation::socket);
+            using request = detail::transfer_token_request<Buffers>;
+            using operation = detail::
+                token_operation<std::decay_t<Handler>, Executor, request>;
+            std::decay_t<Handler> copy(std::forward<Handler>(handler));
+            detail::start_token_operation(
+                self.handle_,
+                start_of(kind),
+                detail::new_record<operation>(
+                    self.handle_.owner(),
+                    copy,
+                    self.executor_,
+                    request(buffers, flags)),
+                self.executor_,
+                kind);
+        }
+    };
+};
+
+} // namespace OPSLOT_ABI
+} // namespace opslot
+
+#endif

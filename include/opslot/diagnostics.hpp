@@ -1,0 +1,74 @@
+#ifndef OPSLOT_DIAGNOSTICS_HPP
+#define OPSLOT_DIAGNOSTICS_HPP
+
+// Copyright (c) 2026 The opslot authors
+// Distributed under the Boost Software License, Version 1.0.
+
+/** @file
+    What the library counts, always.
+*/
+
+#include <opslot/config.hpp>
+
+#include <boost/asio/execution_context.hpp>
+
+#include <cstdint>
+
+namespace opslot {
+inline namespace OPSLOT_ABI {
+
+/** What an execution context's engine has counted since it was made.
+
+    The members are plain numbers, taken at one moment each.
+*/
+struct diagnostics_report
+{
+    /// Operations started, rejected calls not included.
+    std::uint64_t started = 0;
+    /// Those of them that completed inside the initiating function.
+    std::uint64_t completed_synchronously = 0;
+    /// Operations that are pending now.
+    std::uint64_t pending = 0;
+    /// The largest number of operations that were pending at one time, as
+    /// seen at the end of the engine's turns.
+    std::uint64_t pending_peak = 0;
+    /// Turns the engine took.
+    std::uint64_t turns = 0;
+    /// Operations that a deadline ended.
+    std::uint64_t timeouts = 0;
+
+    /// System calls by kind; zero where the engine makes none itself.
+    std::uint64_t receive_calls = 0;
+    std::uint64_t send_calls = 0;
+    std::uint64_t accept_calls = 0;
+    std::uint64_t connect_calls = 0;
+    std::uint64_t poll_calls = 0;
+    std::uint64_t epoll_wait_calls = 0;
+    std::uint64_t epoll_ctl_calls = 0;
+    std::uint64_t timer_calls = 0;
+
+    /// Blocks of operation memory in use now.
+    std::uint64_t memory_blocks = 0;
+    /// Requests that operation memory had to pass on to the heap, growth of
+    /// its pools included.
+    std::uint64_t memory_heap_requests = 0;
+};
+
+/** Reports what the engine of an execution context has counted.
+
+    @param context The context that I/O objects of the library were made
+    with. All figures are zero if there were none.
+
+    @par Thread safety
+    May be called from any thread.
+
+    @par Cost
+    A lock and a copy; no allocation.
+*/
+diagnostics_report
+diagnostics(boost::asio::execution_context& context) noexcept;
+
+} // namespace OPSLOT_ABI
+} // namespace opslot
+
+#endif

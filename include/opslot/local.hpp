@@ -1,0 +1,70 @@
+#ifndef OPSLOT_LOCAL_HPP
+#define OPSLOT_LOCAL_HPP
+
+// Copyright (c) 2026 The opslot authors
+// Distributed under the Boost Software License, Version 1.0.
+
+/** @file
+    Local sockets: the types of `asio::local`, with the library's own I/O
+    objects.
+*/
+
+#include <opslot/accept_context.hpp>
+#include <opslot/basic_acceptor.hpp>
+#include <opslot/basic_stream_socket.hpp>
+#include <opslot/connect.hpp>
+#include <opslot/connect_context.hpp>
+#include <opslot/stream_context.hpp>
+
+#include <boost/asio/local/connect_pair.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+
+#if defined(BOOST_ASIO_HAS_LOCAL_SOCKETS)
+
+namespace opslot {
+inline namespace OPSLOT_ABI {
+
+/// Mirrors the namespace `asio::local`.
+namespace local {
+
+/// Mirrors `asio::local::stream_protocol`.
+class stream_protocol : public boost::asio::local::stream_protocol
+{
+public:
+    /// A local stream socket.
+    using socket = basic_stream_socket<boost::asio::local::stream_protocol>;
+
+    /// A local acceptor.
+    using acceptor = basic_acceptor<boost::asio::local::stream_protocol>;
+
+    /// The context of an accept.
+    using accept_context = basic_accept_context<socket>;
+};
+
+/** Makes a pair of sockets that are connected with each other.
+
+    @throws boost::system::system_error on failure; fails with
+    `already_open` if a socket is open.
+*/
+template<typename Protocol, typename Executor1, typename Executor2>
+void connect_pair(
+    basic_stream_socket<Protocol, Executor1>& first,
+    basic_stream_socket<Protocol, Executor2>& second)
+{
+    if (first.is_open() || second.is_open())
+    {
+        detail::throw_if(boost::asio::error::already_open);
+    }
+    typename Protocol::socket a(first.get_executor());
+    typename Protocol::socket b(second.get_executor());
+    boost::asio::local::connect_pair(a, b);
+    first.assign(Protocol(), a.release());
+    second.assign(Protocol(), b.release());
+}
+
+} // namespace local
+} // namespace OPSLOT_ABI
+} // namespace opslot
+
+#endif
+#endif

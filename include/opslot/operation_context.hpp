@@ -1,0 +1,425 @@
+#ifndef OPSLOT_OPERATION_CONTEXT_HPP
+#define OPSLOT_OPERATION_CONTEXT_HPP
+
+// Copyright (c) 2026 The opslot authors
+// Distributed under the Boost Software License, Version 1.0.
+
+/** @file
+    What all contexts have: a state, a stored handler, a result.
+*/
+
+#include <opslot/detail/dispatcher.hpp>
+#include <opslot/detail/handler_storage.hpp>
+#include <opslot/detail/operation.hpp>
+#include <opslot/detail/ownership.hpp>
+#include <opslot/error.hpp>
+#include <opslot/operation_kind.hpp>
+
+#include <boost/asio/associated_executor.hpp>
+#include <boost/smart_ptr/intrusive_ptr.hpp>
+#include <boost/system/error_code.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+
+namespace opslot {
+inline namespace OPSLOT_ABI {
+
+template<typename T>
+class context_pool;
+
+class operation_context;
+
+namespace detail {
+
+struct context_access;
+struct accept_context_access;
+struct connect_context_access;
+struct stream_context_access;
+
+/// The handler of a token operation that runs on a context.
+struct token_record
+{
+    /// Frees the record, then runs the handler unless `deliver` is false.
+    void (*finish)(token_record*, operation_context&, bool deliver);
+};
+
+} // namespace detail
+
+void intrusive_ptr_add_ref(operation_context*) noexcept;
+void intrusive_ptr_release(operation_context*) noexcept;
+
+/** A reusable description of one asynchronous operation.
+
+    The caller owns it, sets a handler once, and starts one operation after
+    the other on it; nothing is allocated for an operation. The types
+    derived from it add what their operations need: @ref stream_context,
+    `accept_context`, @ref connect_context.
+
+    @verbatim
+                 start, reports pending                dispose()
+         idle <-------------------------> pending ------------------.
+          |      the result is there,                                |
+          |      then the handler runs       the result is there,    |
+          |                                  then the handler runs   v
+          '--------- dispose() ---------------------------------> disposed
+    @endverbatim
+
+    @par Lifetime
+    A context neither copies nor moves. There are three ways to own one.
+    @li *By value*: destroying a pending context withdraws its operation:
+        the handler is dropped without being called. A buffer must outlive
+        the destruction of its context. A send of which some bytes were
+        written makes later sends of that socket fail with
+        `error::send_interrupted`. If another thread is executing the
+        operation at that instant, the program ends with a message.
+    @li *By reference count*: @ref make_context and @ref context_pool give a
+        @ref context_ptr, and a pending operation holds one too, until its
+        handler has returned.
+    @li *Inside an owner*: @ref keep_alive makes each pending operation hold
+        the object whose member the context is.
+
+    @par Thread safety
+    Distinct objects: safe. Shared objects: one thread at a time may start
+    an operation; @ref cancel, @ref dispose and @ref is_pending may be
+    called from any thread at any time; everything else only while idle. A
+    restarted context may run its handler on another thread before the call
+    that restarted it returns.
+*/
+class operation_context : private detail::operation
+{
+    using operation = detail::operation;
+
+public:
+    operation_context(operation_context const&) = delete;
+    operation_context& operator=(operation_context const&) = delete;
+
+    // The description
+
+    /** Makes each pending operation hold a shared object.
+
+        The address is stored, so a constructor of `object` may call this.
+        The reference is taken when a start reports *pending*, and released
+        after the handler has returned; a start that reports *completed*
+        takes none, and an idle context holds nothing. So a handler that
+        captures the plain `this` of `object` makes no cycle.
+
+        @param object An object derived from `std::enable_shared_from_this`,
+        or one that `boost::intrusive_ptr` can count. It must be owned by a
+        pointer of that kind whenever an operation is started, and must
+        outlive the context.
+
+        @throws boost::system::system_error `error::context_busy`,
+        `error::context_disposed`.
+    */
+    template<typename Object>
+    void keep_alive(Object& object)
+    {
+        set_owner(detail::owner_reference(object));
+    }
+
+    /// Ends the effect of the other overload.
+    void keep_alive(std::nullptr_t) { set_owner(detail::owner_reference()); }
+
+    /** Sets how long an operation may stay pending.
+
+        The time counts from each start; it stays set. An operation that is
+        still pending then ends with `error::timeout`, never before its time
+        and a few milliseconds after it (@ref deadline_resolution). An
+        operation that can finish at once finishes, whatever the deadline.
+
+        @param duration The time, zero or negative for no limit.
+
+        @throws boost::system::system_error `error::context_busy`,
+        `error::context_disposed`.
+
+        @par Cost
+        No system call and no allocation, neither here nor at a start.
+    */
+    void timeout(std::chrono::steady_clock::duration duration);
+
+    /// How long an operation may stay pending; zero: for ever.
+    std::chrono::steady_clock::duration timeout() const noexcept
+    {
+        return operation::timeout;
+    }
+
+    /** Sets when the next operation ends at the latest.
+
+        It holds for one operation and together with @ref timeout: the
+        earlier of the two counts. See there for errors and cost.
+
+        @param time The time; a time in the past ends the operation as soon
+        as it goes pending.
+    */
+    void expires_at(std::chrono::steady_clock::time_point time);
+
+    /// Sets any pointer; the library never reads or follows it.
+    void user_token(void* token) noexcept { user_token_ = token; }
+
+    /// The pointer that was set with the other overload.
+    void* user_token() const noexcept { return user_token_; }
+
+    // The result
+
+    /** How the last operation ended.
+
+        Meaningful after completion; success while an operation is pending.
+    */
+    boost::system::error_code const& error() const noexcept
+    {
+        return operation::error;
+    }
+
+    /** How many bytes the last operation transferred.
+
+        May be greater than zero together with an error.
+    */
+    std::size_t bytes_transferred() const noexcept
+    {
+        return operation::bytes_transferred;
+    }
+
+    /// What was started last on this context.
+    operation_kind last_operation() const noexcept { return kind; }
+
+    // Control
+
+    /// True from a start that reported *pending* until just before the
+    /// handler runs.
+    bool is_pending() const noexcept { return operation::is_pending(); }
+
+    /// True once `dispose` was called and no operation is pending.
+    bool is_disposed() const noexcept
+    {
+        return !is_pending() && disposed_.load(std::memory_order_acquire);
+    }
+
+    /** Ends the pending operation with `operation_aborted`.
+
+        The handler runs as for any completion. Other operations of the same
+        socket are not touched, except that cancelling a send of which some
+        bytes were written also ends the sends that are queued behind it. A
+        cancelled receive has consumed nothing, or what `bytes_transferred`
+        says if it asked for more bytes than one.
+
+        @return True if the operation ends by this call; false if nothing
+        was pending or the result was already there.
+
+        @par Thread safety
+        May be called from any thread, on a context that is not being
+        destroyed.
+    */
+    bool cancel() noexcept;
+
+    /** Ends the use of the context.
+
+        While an operation is pending it goes on, the context becomes
+        disposed when it completes, and then the handler runs once. Every
+        later start and setter fails with `error::context_disposed`. More
+        than one call has no effect.
+
+        @par Thread safety
+        May be called from any thread.
+    */
+    void dispose() noexcept;
+
+protected:
+    operation_context() noexcept
+        : operation(&operation_context::on_event)
+    {}
+
+    ~operation_context() { release(); }
+
+    /// Withdraws what is pending. The destructor of a derived context calls
+    /// it while its request is still there.
+    void release() noexcept;
+
+    /// Neither pending nor disposed.
+    bool is_idle() const noexcept
+    {
+        return !is_pending() && !disposed_.load(std::memory_order_relaxed);
+    }
+
+    /// Throws if an operation is pending or the context is disposed.
+    void check_idle() const;
+
+    /// Stores a handler that is called as `handler(context)`.
+    template<typename Context, typename Handler>
+    void store_handler(Handler&& handler)
+    {
+        using handler_type = std::decay_t<Handler>;
+        static_assert(
+            std::is_invocable_v<handler_type&, Context&>,
+            "The completion handler must be callable with a reference to "
+            "its context");
+        check_idle();
+        using executor = boost::asio::
+            associated_executor_t<handler_type, detail::inline_executor>;
+        detail::dispatcher_ptr handler_via;
+        if constexpr (!std::is_same_v<executor, detail::inline_executor>)
+        {
+            handler_via = detail::make_dispatcher(
+                boost::asio::get_associated_executor(
+                    handler, detail::inline_executor()),
+                true);
+        }
+        handler_.template store<operation_context, Context>(
+            std::forward<Handler>(handler));
+        handler_via_ = std::move(handler_via);
+        update_wants_hold();
+    }
+
+private:
+    friend struct detail::context_access;
+    template<typename T>
+    friend class context_pool;
+    friend void intrusive_ptr_add_ref(operation_context*) noexcept;
+    friend void intrusive_ptr_release(operation_context*) noexcept;
+
+    static void on_event(operation& op, event e);
+
+    /// Whether an operation may be started.
+    bool can_start() noexcept
+    {
+        if (owner_ && !owner_is_known_)
+        {
+            owner_is_known_ = owner_.is_owned();
+            return is_idle() && owner_is_known_;
+        }
+        return is_idle();
+    }
+
+    /// Why none may be started; success if one may.
+    boost::system::error_code check_start() const noexcept;
+
+    /// Describes the next operation. What only token operations set is
+    /// reset when they end, and the executor is set when it goes pending.
+    void begin(operation_kind k, void* req) noexcept
+    {
+        kind = k;
+        request = req;
+        operation::bytes_transferred = 0;
+        operation::error = boost::system::error_code();
+    }
+
+    /// The operation is over: what holds for one operation is reset.
+    void reset_start() noexcept
+    {
+        if (has_deadline)
+        {
+            reset_deadline();
+        }
+        if (via)
+        {
+            via.reset();
+        }
+    }
+
+    /// Is idle or disposed from here on.
+    void become_idle() noexcept
+    {
+        reset_start();
+        place.store(
+            detail::operation_place::nowhere, std::memory_order_release);
+    }
+
+    void reset_deadline() noexcept;
+    void set_owner(detail::owner_reference owner);
+    void hold() noexcept;
+    void call_alone();
+    void end(bool calls_handler);
+    void update_wants_hold() noexcept;
+
+    detail::handler_storage handler_;
+    detail::dispatcher_ptr handler_via_;
+    detail::owner_reference owner_;
+    /// A pointer was seen to own it, so it will until it is destroyed.
+    bool owner_is_known_ = false;
+    /// The token operation that is under way on this context.
+    detail::token_record* record_ = nullptr;
+    /// What the pending operation holds; while a handler is called with no
+    /// other thread about, it stays here for the next operation.
+    detail::held_reference held_;
+    void* user_token_ = nullptr;
+    /// Returns the context to where it came from when the count is zero.
+    void (*recycle_)(operation_context*) noexcept = nullptr;
+    std::atomic<std::uint32_t> references_{0};
+    detail::wait_request wait_;
+    std::atomic<bool> disposed_{false};
+};
+
+namespace detail {
+
+/// What I/O objects do with contexts, and users do not.
+struct context_access
+{
+    static operation& base(operation_context& c) noexcept { return c; }
+
+    static bool can_start(operation_context& c) noexcept
+    {
+        return c.can_start();
+    }
+
+    static boost::system::error_code
+    check_start(operation_context const& c) noexcept
+    {
+        return c.check_start();
+    }
+
+    /// Throws what is wrong with starting an operation.
+    static void require_start(operation_context& c)
+    {
+        if (!c.can_start())
+        {
+            throw_if(c.check_start());
+        }
+    }
+
+    static void
+    begin(operation_context& c, operation_kind kind, void* request) noexcept
+    {
+        c.begin(kind, request);
+    }
+
+    static void record(operation_context& c, token_record* r) noexcept
+    {
+        c.record_ = r;
+    }
+
+    static wait_request& wait(operation_context& c) noexcept { return c.wait_; }
+
+    static void complete_start(operation_context& c) noexcept
+    {
+        if (c.has_deadline)
+        {
+            c.reset_deadline();
+        }
+    }
+
+    static void
+    own(operation_context& c,
+        void (*recycle)(operation_context*) noexcept) noexcept
+    {
+        c.recycle_ = recycle;
+        c.update_wants_hold();
+    }
+};
+
+} // namespace detail
+
+/** The smallest difference between a deadline and its effect.
+
+    A deadline is never early. It is late by at most this, and by what the
+    system and the handlers before it take.
+*/
+inline constexpr std::chrono::milliseconds deadline_resolution{10};
+
+} // namespace OPSLOT_ABI
+} // namespace opslot
+
+#endif

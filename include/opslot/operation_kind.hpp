@@ -1,0 +1,53 @@
+#ifndef OPSLOT_OPERATION_KIND_HPP
+#define OPSLOT_OPERATION_KIND_HPP
+
+// Copyright (c) 2026 The opslot authors
+// Distributed under the Boost Software License, Version 1.0.
+
+/** @file
+    What an operation does, and what the call that starts it reports.
+*/
+
+#include <opslot/config.hpp>
+
+namespace opslot {
+inline namespace OPSLOT_ABI {
+
+/// What an operation does.
+enum class operation_kind : unsigned char
+{
+    /// No operation was started yet.
+    none,
+    /// Takes a connection from a listening socket.
+    accept,
+    /// Connects a socket to an endpoint.
+    connect,
+    /// Receives bytes from a stream.
+    receive,
+    /// Sends bytes to a stream.
+    send,
+    /// Waits until a socket is readable, writable, or in error.
+    wait
+};
+
+/** What an initiating function of the model's form reports.
+
+    It is never an error code: an error that is known at once is a
+    completion too.
+*/
+enum class [[nodiscard]] start_result : bool{
+    /// The result is in the context. The handler will not be invoked.
+    completed,
+    /// The handler will be invoked once, with the result in the context.
+    pending};
+
+/// The operation finished before the call returned.
+inline constexpr start_result completed = start_result::completed;
+
+/// The operation will finish later, and its handler will be invoked.
+inline constexpr start_result pending = start_result::pending;
+
+} // namespace OPSLOT_ABI
+} // namespace opslot
+
+#endif

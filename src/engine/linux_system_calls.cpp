@@ -1,0 +1,314 @@
+// Copyright (c) 2026 The opslot authors
+// Distributed under the Boost Software License, Version 1.0.
+
+#include <opslot/config.hpp>
+
+#if !defined(OPSLOT_ENGINE_PORTABLE)
+
+#include <cerrno>
+#include <ctime>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "engine/linux_system_calls.hpp"
+
+namespace opslot {
+inline namespace OPSLOT_ABI {
+namespace detail {
+namespace system {
+namespace {
+
+/// Calls until it is not interrupted; the result, or the negated error.
+template<typename Call>
+auto retry(Call call) noexcept -> decltype(call())
+{
+    for (;;)
+    {
+        auto const result = call();
+        if (result >= 0)
+        {
+            return result;
+        }
+        if (errno != EINTR)
+        {
+            return static_cast<decltype(call())>(-errno);
+        }
+    }
+}
+
+/// The result, or the negated error, of a call that is made once.
+int result_of(int result) noexcept
+{
+    return result >= 0 ? result : -errno;
+}
+
+using address_size = ::socklen_t;
+
+int address_of(
+    int (*call)(int, ::sockaddr*, ::socklen_t*) noexcept,
+    int fd,
+    void* address,
+    std::size_t& size) noexcept
+{
+    auto length = static_cast<address_size>(size);
+    int const result =
+        result_of(call(fd, static_cast<::sockaddr*>(address), &length));
+    if (result >= 0)
+    {
+        size = length;
+    }
+    return result;
+}
+
+} // namespace
+
+ssize_t receive_failed(int fd, void* data, std::size_t size, int flags) noexcept
+{
+    return errno == EINTR ? receive(fd, data, size, flags) : -errno;
+}
+
+ssize_t
+send_failed(int fd, void const* data, std::size_t size, int flags) noexcept
+{
+    return errno == EINTR ? send(fd, data, size, flags) : -errno;
+}
+
+ssize_t receive_vector(
+    int fd,
+    ::iovec* vectors,
+    std::size_t count,
+    int flags,
+    int& flags_out) noexcept
+{
+    ::msghdr message{};
+    message.msg_iov = vectors;
+    message.msg_iovlen = count;
+    ssize_t const result =
+        retry([&] { return ::recvmsg(fd, &message, flags | MSG_DONTWAIT); });
+    flags_out = message.msg_flags;
+    return result;
+}
+
+ssize_t send_vector(
+    int fd, ::iovec const* vectors, std::size_t count, int flags) noexcept
+{
+    ::msghdr message{};
+    message.msg_iov = const_cast<::iovec*>(vectors);
+    message.msg_iovlen = count;
+    return retry([&] {
+        return ::sendmsg(fd, &message, flags | MSG_DONTWAIT | MSG_NOSIGNAL);
+    });
+}
+
+int open_socket(int family, int type, int protocol) noexcept
+{
+    return result_of(
+        ::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
+}
+
+int accept_socket(int fd, void* address, std::size_t& size) noexcept
+{
+    auto length = static_cast<address_size>(size);
+    int const result = retry([&] {
+        return ::accept4(
+            fd,
+            static_cast<::sockaddr*>(address),
+            address ? &length : nullptr,
+            SOCK_NONBLOCK | SOCK_CLOEXEC);
+    });
+    size = address ? length : 0;
+    return result;
+}
+
+int close_socket(int fd) noexcept
+{
+    // Linux has released the descriptor even if close(2) was interrupted.
+    int const result = result_of(::close(fd));
+    return result == -EINTR ? 0 : result;
+}
+
+int bind_socket(int fd, void const* address, std::size_t size) noexcept
+{
+    return result_of(::bind(
+        fd,
+        static_cast<::sockaddr const*>(address),
+        static_cast<address_size>(size)));
+}
+
+int listen_socket(int fd, int backlog) noexcept
+{
+    return result_of(::listen(fd, backlog));
+}
+
+int connect_socket(int fd, void const* address, std::size_t size) noexcept
+{
+    // An interrupted connect goes on in the background, as EINPROGRESS.
+    int const result = result_of(::connect(
+        fd,
+        static_cast<::sockaddr const*>(address),
+        static_cast<address_size>(size)));
+    return result == -EINTR ? -EINPROGRESS : result;
+}
+
+int shutdown_socket(int fd, int how) noexcept
+{
+    return result_of(::shutdown(fd, how));
+}
+
+int set_option(
+    int fd, int level, int name, void const* data, std::size_t size) noexcept
+{
+    return result_of(
+        ::setsockopt(fd, level, name, data, static_cast<address_size>(size)));
+}
+
+int get_option(
+    int fd, int level, int name, void* data, std::size_t& size) noexcept
+{
+    auto length = static_cast<address_size>(size);
+    int const result = result_of(::getsockopt(fd, level, name, data, &length));
+    if (result >= 0)
+    {
+        size = length;
+    }
+    return result;
+}
+
+int local_address(int fd, void* address, std::size_t& size) noexcept
+{
+    return address_of(&::getsockname, fd, address, size);
+}
+
+int remote_address(int fd, void* address, std::size_t& size) noexcept
+{
+    return address_of(&::getpeername, fd, address, size);
+}
+
+int io_control(int fd, unsigned long command, void* argument) noexcept
+{
+    return result_of(::ioctl(fd, command, argument));
+}
+
+int set_non_blocking(int fd, bool on) noexcept
+{
+    int value = on ? 1 : 0;
+    return result_of(::ioctl(fd, FIONBIO, &value));
+}
+
+int at_mark(int fd) noexcept
+{
+    return result_of(::sockatmark(fd));
+}
+
+int poll_socket(int fd, short events, bool wait) noexcept
+{
+    ::pollfd entry{fd, events, 0};
+    int const result = retry([&] { return ::poll(&entry, 1, wait ? -1 : 0); });
+    return result > 0 ? entry.revents : result;
+}
+
+int epoll_open() noexcept
+{
+    return result_of(::epoll_create1(EPOLL_CLOEXEC));
+}
+
+namespace {
+
+int control(
+    int epoll,
+    int operation,
+    int fd,
+    std::uint32_t events,
+    std::uint64_t data) noexcept
+{
+    ::epoll_event event{};
+    event.events = events;
+    event.data.u64 = data;
+    return result_of(::epoll_ctl(epoll, operation, fd, &event));
+}
+
+} // namespace
+
+int epoll_add(
+    int epoll, int fd, std::uint32_t events, std::uint64_t data) noexcept
+{
+    return control(epoll, EPOLL_CTL_ADD, fd, events, data);
+}
+
+int epoll_rearm(
+    int epoll, int fd, std::uint32_t events, std::uint64_t data) noexcept
+{
+    return control(epoll, EPOLL_CTL_MOD, fd, events, data);
+}
+
+int epoll_remove(int epoll, int fd) noexcept
+{
+    return control(epoll, EPOLL_CTL_DEL, fd, 0, 0);
+}
+
+int epoll_poll(int epoll, ::epoll_event* events, int capacity) noexcept
+{
+    return retry([=] { return ::epoll_wait(epoll, events, capacity, 0); });
+}
+
+int readable_open() noexcept
+{
+    return result_of(::eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC));
+}
+
+int timer_open() noexcept
+{
+    return result_of(
+        ::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
+}
+
+int timer_set(int fd, std::uint64_t nanoseconds) noexcept
+{
+    ::itimerspec when{};
+    when.it_value.tv_sec = static_cast<::time_t>(nanoseconds / 1000000000u);
+    when.it_value.tv_nsec = static_cast<long>(nanoseconds % 1000000000u);
+    return result_of(::timerfd_settime(fd, TFD_TIMER_ABSTIME, &when, nullptr));
+}
+
+namespace {
+
+std::uint64_t nanoseconds_of(::timespec const& t) noexcept
+{
+    return static_cast<std::uint64_t>(t.tv_sec) * 1000000000u +
+           static_cast<std::uint64_t>(t.tv_nsec);
+}
+
+} // namespace
+
+std::uint64_t coarse_time() noexcept
+{
+    ::timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return nanoseconds_of(now);
+}
+
+std::uint64_t exact_time() noexcept
+{
+    ::timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    return nanoseconds_of(now);
+}
+
+std::uint64_t coarse_resolution() noexcept
+{
+    ::timespec resolution{};
+    ::clock_getres(CLOCK_MONOTONIC_COARSE, &resolution);
+    return nanoseconds_of(resolution);
+}
+
+} // namespace system
+} // namespace detail
+} // namespace OPSLOT_ABI
+} // namespace opslot
+
+#endif

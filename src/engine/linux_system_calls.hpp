@@ -1,0 +1,120 @@
+#ifndef OPSLOT_ENGINE_LINUX_SYSTEM_CALLS_HPP
+#define OPSLOT_ENGINE_LINUX_SYSTEM_CALLS_HPP
+
+// Copyright (c) 2026 The opslot authors
+// Distributed under the Boost Software License, Version 1.0.
+
+/** @file
+    The system calls of the reactor: nothing else in the library names one.
+
+    A call that was interrupted is made again, and a failure is the negated
+    number of the error, so that the caller sees result and error in one
+    register.
+*/
+
+#include <opslot/config.hpp>
+
+#include <boost/system/error_code.hpp>
+
+#include <cstddef>
+#include <cstdint>
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+namespace opslot {
+inline namespace OPSLOT_ABI {
+namespace detail {
+namespace system {
+
+/// The error code of a negated error number.
+inline boost::system::error_code error_of(ssize_t result) noexcept
+{
+    return {static_cast<int>(-result), boost::system::system_category()};
+}
+
+// Transfers never wait and never raise SIGPIPE.
+
+/// The negated error of a call that has just failed, or the result of the
+/// same call made again.
+ssize_t
+receive_failed(int fd, void* data, std::size_t size, int flags) noexcept;
+ssize_t
+send_failed(int fd, void const* data, std::size_t size, int flags) noexcept;
+
+inline ssize_t receive(int fd, void* data, std::size_t size, int flags) noexcept
+{
+    ssize_t const n = ::recv(fd, data, size, flags | MSG_DONTWAIT);
+    return n >= 0 ? n : receive_failed(fd, data, size, flags);
+}
+
+inline ssize_t
+send(int fd, void const* data, std::size_t size, int flags) noexcept
+{
+    ssize_t const n =
+        ::send(fd, data, size, flags | MSG_DONTWAIT | MSG_NOSIGNAL);
+    return n >= 0 ? n : send_failed(fd, data, size, flags);
+}
+
+ssize_t receive_vector(
+    int fd,
+    ::iovec* vectors,
+    std::size_t count,
+    int flags,
+    int& flags_out) noexcept;
+ssize_t send_vector(
+    int fd, ::iovec const* vectors, std::size_t count, int flags) noexcept;
+
+// Sockets are non-blocking and closed on exec.
+
+int open_socket(int family, int type, int protocol) noexcept;
+int accept_socket(int fd, void* address, std::size_t& size) noexcept;
+int close_socket(int fd) noexcept;
+int bind_socket(int fd, void const* address, std::size_t size) noexcept;
+int listen_socket(int fd, int backlog) noexcept;
+int connect_socket(int fd, void const* address, std::size_t size) noexcept;
+int shutdown_socket(int fd, int how) noexcept;
+int set_option(
+    int fd, int level, int name, void const* data, std::size_t size) noexcept;
+int get_option(
+    int fd, int level, int name, void* data, std::size_t& size) noexcept;
+int local_address(int fd, void* address, std::size_t& size) noexcept;
+int remote_address(int fd, void* address, std::size_t& size) noexcept;
+int io_control(int fd, unsigned long command, void* argument) noexcept;
+int set_non_blocking(int fd, bool on) noexcept;
+/// Whether the next byte is the urgent one: 0 or 1.
+int at_mark(int fd) noexcept;
+
+/// The events among `events` that are there; waits for one if `wait`.
+int poll_socket(int fd, short events, bool wait) noexcept;
+
+int epoll_open() noexcept;
+int epoll_add(
+    int epoll, int fd, std::uint32_t events, std::uint64_t data) noexcept;
+int epoll_rearm(
+    int epoll, int fd, std::uint32_t events, std::uint64_t data) noexcept;
+int epoll_remove(int epoll, int fd) noexcept;
+int epoll_poll(int epoll, ::epoll_event* events, int capacity) noexcept;
+
+/// A descriptor that is readable for ever.
+int readable_open() noexcept;
+
+int timer_open() noexcept;
+/// Fires once, at this time of the monotonic clock.
+int timer_set(int fd, std::uint64_t nanoseconds) noexcept;
+
+/// The monotonic clock as of the system's last tick, in nanoseconds.
+std::uint64_t coarse_time() noexcept;
+/// The monotonic clock, in nanoseconds.
+std::uint64_t exact_time() noexcept;
+/// How far `coarse_time` may be behind, in nanoseconds.
+std::uint64_t coarse_resolution() noexcept;
+
+} // namespace system
+} // namespace detail
+} // namespace OPSLOT_ABI
+} // namespace opslot
+
+#endif

@@ -1,0 +1,272 @@
+#ifndef OPSLOT_ENGINE_REACTOR_HPP
+#define OPSLOT_ENGINE_REACTOR_HPP
+
+// Copyright (c) 2026 The opslot authors
+// Distributed under the Boost Software License, Version 1.0.
+
+/** @file
+    The engine on epoll: what it keeps of a socket, and its turns.
+*/
+
+#include <opslot/detail/dispatcher.hpp>
+#include <opslot/detail/engine.hpp>
+#include <opslot/detail/operation.hpp>
+#include <opslot/operation_memory.hpp>
+#include <opslot/reactor_options.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/execution_context.hpp>
+#include <boost/asio/posix/basic_stream_descriptor.hpp>
+#include <boost/intrusive/list.hpp>
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "engine/deadline_queue.hpp"
+#include "engine/reactor_parts.hpp"
+
+namespace opslot {
+inline namespace OPSLOT_ABI {
+namespace detail {
+
+/** The reactor of one execution context.
+
+    It has an epoll set of its own, in which every socket is registered once
+    for life, edge-triggered. That set is one descriptor to Asio: a *watch*
+    waits until it is readable, and then a *turn* is taken in a thread of
+    the context:
+
+    @verbatim
+      Asio's reactor ---watch---> take_turn:
+           ^                        harvest   epoll_wait; sockets with events
+           |                                  go to the ready list
+           |                        run       ready sockets and completed
+           |                                  operations, in alternation; the
+           |                                  handlers run here
+           |                        flush     sends gathered in this turn
+           '------- arm ----------- finish
+    @endverbatim
+
+    The watch is armed while operations are pending, so the context runs out
+    of work when the application does. Unless the options say that there is
+    one thread, it is armed again before the handlers run. A *kick* (a
+    descriptor in the set that is always readable is re-armed) makes the set
+    readable when there is something to do that is no event.
+
+    Locks, in the order in which they are taken: a descriptor's, that of the
+    deadlines, the engine's own. None is held while a handler runs.
+*/
+class engine
+{
+public:
+    class turn;
+
+    engine(
+        boost::asio::execution_context& context,
+        reactor_options const& options);
+    ~engine();
+
+    engine(engine const&) = delete;
+    engine& operator=(engine const&) = delete;
+
+    // What every I/O object needs
+
+    boost::asio::execution_context& context() const noexcept
+    {
+        return context_;
+    }
+
+    operation_memory& memory() const noexcept { return *memory_; }
+
+    reactor_options const& options() const noexcept { return options_; }
+
+    /// Makes the watch at the first call.
+    void use_executor(executor_description const& description);
+
+    diagnostics_report report() noexcept;
+
+    // Descriptors
+
+    /// A descriptor for an open socket. Throws std::bad_alloc.
+    descriptor* allocate(int fd);
+
+    /// Ends all operations, closes the socket, and frees the descriptor.
+    int close(descriptor& d) noexcept;
+
+    /// Ends all operations and frees the descriptor; the socket is the
+    /// caller's.
+    int release(descriptor& d) noexcept;
+
+    /// Ends all operations with `operation_aborted`.
+    void cancel_all(descriptor& d) noexcept;
+
+    // Operations; bodies in reactor_operations.cpp
+
+    start_result start_receive(descriptor& d, operation& op) noexcept;
+    start_result start_send(descriptor& d, operation& op) noexcept;
+    start_result start_accept(descriptor& d, operation& op) noexcept;
+    start_result start_connect(descriptor& d, operation& op) noexcept;
+    start_result start_wait(descriptor& d, operation& op) noexcept;
+
+    /// Has an operation that is nowhere delivered by a turn.
+    void deliver_later(operation& op, dispatcher_ptr const& via) noexcept;
+
+    /// Puts an error into an operation that did not start.
+    void reject(operation& op, boost::system::error_code ec) noexcept;
+
+    // Ending operations; bodies in reactor_cancellation.cpp
+
+    bool cancel(operation& op) noexcept;
+    void cancel_by_key(
+        descriptor& d, void const* key, bool only_if_untouched) noexcept;
+    bool withdraw(operation& op) noexcept;
+
+    /// The context goes: makes every operation idle and drops its handler.
+    void shutdown() noexcept;
+
+    /// This process is a forked child: makes a set of its own.
+    void after_fork();
+
+private:
+    friend void intrusive_ptr_add_ref(engine*) noexcept;
+    friend void intrusive_ptr_release(engine*) noexcept;
+
+    class watch_handler;
+
+    using lock = optional_lock;
+    using descriptor_list = boost::intrusive::list<
+        descriptor,
+        boost::intrusive::base_hook<ready_hook>,
+        boost::intrusive::constant_time_size<false>>;
+    using flush_list = boost::intrusive::list<
+        descriptor,
+        boost::intrusive::base_hook<flush_hook>,
+        boost::intrusive::constant_time_size<false>>;
+
+    // Turns; bodies in reactor.cpp
+
+    turn* current_turn() noexcept;
+    void count(turn* t, counter c) noexcept;
+    void count_outside(counter c) noexcept;
+    void on_watch(boost::system::error_code const& ec);
+    void take_turn();
+    int harvest(turn& t) noexcept;
+    void hand_on(turn const& t);
+    bool note_event(::epoll_event const& e) noexcept;
+    bool run_next(turn& t);
+    bool is_over(turn const& t) const noexcept;
+    void visit(descriptor& d, turn& t);
+    void visit_others(descriptor& d, turn& t, operation*& ended) noexcept;
+    void complete_all(operation_list& done, turn* t) noexcept;
+    bool flush(turn& t) noexcept;
+    void finish(turn& t) noexcept;
+    bool is_stopped() const noexcept;
+    void settle();
+    void arm();
+    void kick() noexcept;
+    void request_turn() noexcept;
+    void open_set();
+    void deliver(operation& op, turn& t);
+    void deliver_via(operation& op);
+    bool visit_reading(descriptor& d, operation& op, turn& t) noexcept;
+    void add_pending(long n, turn* t) noexcept;
+
+    // Descriptors
+
+    boost::system::error_code enroll(descriptor& d) noexcept;
+    void make_ready(descriptor& d, turn* t) noexcept;
+    void make_flushed(descriptor& d) noexcept;
+    void retire(descriptor& d) noexcept;
+
+    // Operations
+
+    start_result start(descriptor& d, operation& op, direction where) noexcept;
+    start_result start_special_receive(descriptor& d, operation& op) noexcept;
+    start_result
+    pend(descriptor& d, operation& op, direction where, turn* t) noexcept;
+    bool take_budget(descriptor& d, turn* t) noexcept;
+    bool perform(descriptor& d, operation& op, turn* t) noexcept;
+    bool receive_plain(descriptor& d, operation& op, turn* t) noexcept;
+    bool perform_receive(descriptor& d, operation& op, turn* t) noexcept;
+    bool send_plain(descriptor& d, operation& op, turn* t) noexcept;
+    bool perform_send(descriptor& d, operation& op, turn* t) noexcept;
+    bool perform_accept(descriptor& d, operation& op, turn* t) noexcept;
+    bool perform_connect(descriptor& d, operation& op, turn* t) noexcept;
+    bool perform_wait(descriptor& d, operation& op, turn* t) noexcept;
+    bool end_receive(
+        descriptor& d,
+        operation& op,
+        ssize_t result,
+        unsigned char bit) noexcept;
+    bool is_blocked(descriptor& d) noexcept;
+    void visit_sends(descriptor& d, turn& t, operation_list& done) noexcept;
+    bool send_together(descriptor& d, turn& t, operation_list& done) noexcept;
+    void leave_queue(operation& op) noexcept;
+    void complete_later(operation& op, turn* t) noexcept;
+
+    // Ending
+
+    void end_queued(
+        descriptor& d, operation& op, boost::system::error_code ec) noexcept;
+    void end_sends_behind(descriptor& d, operation& op) noexcept;
+    void end_all(descriptor& d, boost::system::error_code const& ec) noexcept;
+    void forget(operation& op) noexcept;
+    void set_deadline(operation& op) noexcept;
+    void check_deadlines() noexcept;
+    void expire(operation& op) noexcept;
+    deadline_queue::tick
+    tick_of(std::uint64_t nanoseconds, bool rounds_up) const noexcept;
+    void arm_timer(deadline_queue::tick t) noexcept;
+
+    boost::asio::execution_context& context_;
+    operation_memory_ptr memory_;
+    reactor_options options_;
+    /// What a handler is told that runs in a turn.
+    operation::event deliver_event_;
+    std::atomic<std::size_t> references_{0};
+
+    light_mutex mutex_;
+    bool armed_ = false;
+    bool kicked_ = false;
+    std::atomic<bool> shut_down_{false};
+    std::uint64_t turns_ = 0;
+    long running_turns_ = 0;
+    descriptor_list ready_;
+    flush_list flushes_;
+    operation_list completions_;
+    std::atomic<long> pending_{0};
+    counters totals_;
+    std::array<std::atomic<std::uint64_t>, counters::size> outside_{};
+    std::uint64_t pending_peak_ = 0;
+
+    std::vector<std::unique_ptr<descriptor[]>> chunks_;
+    descriptor* free_ = nullptr;
+
+    int set_ = -1;
+    int always_readable_ = -1;
+    int timer_ = -1;
+    /// A timer that wakes another thread for what this one has fetched.
+    int rescue_ = -1;
+    std::uint64_t rescue_at_ = 0;
+    /// The last turn took long.
+    bool is_slow_ = false;
+    std::optional<boost::asio::posix::basic_stream_descriptor<
+        boost::asio::any_io_executor>>
+        watch_;
+    boost::asio::io_context* io_ = nullptr;
+
+    std::uint64_t origin_;
+    std::uint64_t clock_resolution_;
+    deadline_queue deadlines_;
+};
+
+} // namespace detail
+} // namespace OPSLOT_ABI
+} // namespace opslot
+
+#endif

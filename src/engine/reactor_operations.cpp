@@ -1,0 +1,492 @@
+// Copyright (c) 2026 The opslot authors
+// Distributed under the Boost Software License, Version 1.0.
+
+#include <opslot/config.hpp>
+
+#if !defined(OPSLOT_ENGINE_PORTABLE)
+
+#include <opslot/error.hpp>
+
+#include <boost/asio/error.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+
+#include <poll.h>
+
+#include "engine/linux_system_calls.hpp"
+#include "engine/reactor.hpp"
+#include "engine/reactor_transfer.hpp"
+#include "engine/reactor_turn.hpp"
+
+namespace opslot {
+inline namespace OPSLOT_ABI {
+namespace detail {
+namespace {
+
+// How many receives may complete at once in a row, if the socket does not
+// say: a socket that has to share the turn gets one, and after it the others
+// are served.
+constexpr std::uint32_t shared_budget = 1;
+constexpr std::uint32_t alone_budget = 16;
+constexpr std::uint32_t outside_budget = 32;
+
+} // namespace
+
+// Starting
+
+/// Whether an operation may be tried in the stack of its caller.
+inline bool engine::take_budget(descriptor& d, turn* t) noexcept
+{
+    std::uint64_t const id = t ? t->id : 0;
+    if (d.budget_turn != id)
+    {
+        d.budget_turn = id;
+        d.budget_used = 0;
+    }
+    std::uint32_t limit = d.sync_budget;
+    if (limit == 0)
+    {
+        limit = !t            ? outside_budget
+                : t->is_alone ? alone_budget
+                              : shared_budget;
+    }
+    if (d.budget_used >= limit)
+    {
+        return limit == ~std::uint32_t(0);
+    }
+    ++d.budget_used;
+    return true;
+}
+
+start_result engine::start_receive(descriptor& d, operation& op) noexcept
+{
+    transfer_request const& r = transfer_of(op);
+    op.is_plain = r.is_plain;
+    if (!r.is_plain || r.buffers->size() == 0)
+    {
+        return start_special_receive(d, op);
+    }
+    turn* const t = current_turn();
+    lock const guard(d.mutex, !options_.single_threaded);
+    count(t, counter::started);
+    if (d.is_ready(readiness::read) && d.queues[reading].empty() &&
+        take_budget(d, t) && receive_plain(d, op, t))
+    {
+        count(t, counter::synchronous);
+        return completed;
+    }
+    return pend(d, op, reading, t);
+}
+
+/// A receive into a list, with flags, or one that waits only.
+start_result
+engine::start_special_receive(descriptor& d, operation& op) noexcept
+{
+    transfer_request& r = transfer_of(op);
+    if (r.is_some && r.total() == 0)
+    {
+        count(current_turn(), counter::started);
+        return completed;
+    }
+    r.index = 0;
+    r.offset = 0;
+    r.flags_out = 0;
+    return start(d, op, r.flags & MSG_OOB ? excepting : reading);
+}
+
+start_result engine::start_accept(descriptor& d, operation& op) noexcept
+{
+    return start(d, op, reading);
+}
+
+start_result engine::start_wait(descriptor& d, operation& op) noexcept
+{
+    auto const which = static_cast<wait_request*>(op.request)->which;
+    return start(d, op, static_cast<direction>(which));
+}
+
+start_result
+engine::start(descriptor& d, operation& op, direction where) noexcept
+{
+    op.is_plain = false;
+    turn* const t = current_turn();
+    lock const guard(d.mutex, !options_.single_threaded);
+    count(t, counter::started);
+    if (d.queues[where].empty() && d.is_ready(bit_of(where)) &&
+        take_budget(d, t) && perform(d, op, t))
+    {
+        count(t, counter::synchronous);
+        return completed;
+    }
+    return pend(d, op, where, t);
+}
+
+start_result engine::start_send(descriptor& d, operation& op) noexcept
+{
+    transfer_request& r = transfer_of(op);
+    turn* const t = current_turn();
+    lock const guard(d.mutex, !options_.single_threaded);
+    count(t, counter::started);
+    if (BOOST_UNLIKELY(d.is_broken))
+    {
+        op.error = error::send_interrupted;
+        return completed;
+    }
+    r.index = 0;
+    r.offset = 0;
+    if (d.is_ready(readiness::write) && d.queues[writing].empty())
+    {
+        // The first send of a turn goes out at once. Whoever sends more in
+        // the same turn has more to come.
+        bool const waits = t && d.send_turn == t->id && d.gathers_sends &&
+                           !r.is_some && r.total() != 0;
+        d.send_turn = t ? t->id : 0;
+        if (BOOST_LIKELY(!waits) &&
+            (r.is_plain && r.buffers->size() != 0 ? send_plain(d, op, t)
+                                                  : perform_send(d, op, t)))
+        {
+            count(t, counter::synchronous);
+            return completed;
+        }
+    }
+    return pend(d, op, writing, t);
+}
+
+start_result engine::start_connect(descriptor& d, operation& op) noexcept
+{
+    auto const& r = *static_cast<connect_request*>(op.request);
+    lock const guard(d.mutex, !options_.single_threaded);
+    turn* const t = current_turn();
+    count(t, counter::started);
+    count(t, counter::connect_calls);
+    d.remove_ready(readiness::write);
+    int const result = system::connect_socket(d.fd, r.address, r.address_size);
+    if (result == -EINPROGRESS)
+    {
+        return pend(d, op, writing, t);
+    }
+    d.add_ready(readiness::read | readiness::write);
+    if (result < 0)
+    {
+        op.error = system::error_of(result);
+    }
+    count(t, counter::synchronous);
+    return completed;
+}
+
+/// Queues an operation. What it waits for may be there already, if the
+/// socket has used up its budget or others are queued before it.
+start_result
+engine::pend(descriptor& d, operation& op, direction where, turn* t) noexcept
+{
+    if (!d.is_enrolled)
+    {
+        // What is ready now is reported as an event, so nothing is lost if
+        // the socket became ready since the attempt.
+        op.error = enroll(d);
+        if (op.error)
+        {
+            return completed;
+        }
+    }
+    if (shut_down_)
+    {
+        op.error = boost::asio::error::operation_aborted;
+        return completed;
+    }
+    if (op.wants_hold)
+    {
+        op.notify(operation::event::held);
+    }
+    if (d.via && !op.via && !op.runs_in_turn)
+    {
+        op.via = d.via;
+    }
+    op.target.store(&d, std::memory_order_relaxed);
+    op.place.store(operation_place::queue, std::memory_order_release);
+    d.queues[where].push_back(op);
+    if (op.has_deadline)
+    {
+        set_deadline(op);
+    }
+    add_pending(1, t);
+    if (d.is_ready(bit_of(where)))
+    {
+        if (where == writing && t)
+        {
+            make_flushed(d);
+        }
+        else
+        {
+            make_ready(d, t);
+        }
+    }
+    return pending;
+}
+
+void engine::make_flushed(descriptor& d) noexcept
+{
+    lock const guard(mutex_, !options_.single_threaded);
+    if (!d.flush_hook::is_linked())
+    {
+        flushes_.push_back(d);
+    }
+}
+
+void engine::reject(operation& op, boost::system::error_code ec) noexcept
+{
+    turn* const t = current_turn();
+    count(t, counter::started);
+    count(t, counter::synchronous);
+    op.error = ec;
+}
+
+void engine::deliver_later(operation& op, dispatcher_ptr const& via) noexcept
+{
+    if (op.wants_hold)
+    {
+        op.notify(operation::event::held);
+    }
+    if (via && !op.via && !op.runs_in_turn)
+    {
+        op.via = via;
+    }
+    if (shut_down_)
+    {
+        op.notify(operation::event::abandon);
+        return;
+    }
+    turn* const t = current_turn();
+    add_pending(1, t);
+    complete_later(op, t);
+}
+
+void engine::complete_later(operation& op, turn* t) noexcept
+{
+    {
+        lock const guard(mutex_, !options_.single_threaded);
+        op.keeper = this;
+        op.place.store(operation_place::completions, std::memory_order_release);
+        completions_.push_back(op);
+    }
+    if (!t)
+    {
+        request_turn();
+    }
+}
+
+// Performing, see reactor_transfer.hpp
+
+bool engine::perform(descriptor& d, operation& op, turn* t) noexcept
+{
+    switch (op.kind)
+    {
+    case operation_kind::receive:
+        return transfer_of(op).total() == 0 ? perform_wait(d, op, t)
+                                            : perform_receive(d, op, t);
+    case operation_kind::send:
+        return perform_send(d, op, t);
+    case operation_kind::accept:
+        return perform_accept(d, op, t);
+    case operation_kind::connect:
+        return perform_connect(d, op, t);
+    case operation_kind::wait:
+    case operation_kind::none:
+        break;
+    }
+    return perform_wait(d, op, t);
+}
+
+bool engine::perform_receive(descriptor& d, operation& op, turn* t) noexcept
+{
+    transfer_request& r = transfer_of(op);
+    if (r.is_plain)
+    {
+        return receive_plain(d, op, t);
+    }
+    unsigned char const bit =
+        r.flags & MSG_OOB ? readiness::except : readiness::read;
+    for (;;)
+    {
+        d.remove_ready(bit);
+        std::array<::iovec, vector_size> vectors;
+        std::size_t used = 0;
+        std::size_t const asked = gather(r, vectors.data(), used);
+        ssize_t const n = system::receive_vector(
+            d.fd, vectors.data(), used, r.flags, r.flags_out);
+        count(t, counter::receive_calls);
+        if (n <= 0)
+        {
+            return n != -EAGAIN && end_receive(d, op, n, bit);
+        }
+        auto const received = static_cast<std::size_t>(n);
+        op.bytes_transferred += received;
+        advance_list(r, received);
+        bool const is_drained = received < asked && d.is_tcp && r.flags == 0 &&
+                                !d.is_ready(readiness::no_short_reads);
+        if (!is_drained)
+        {
+            d.add_ready(bit);
+        }
+        if (is_received(r, op.bytes_transferred) || r.flags & MSG_PEEK)
+        {
+            return true;
+        }
+        if (is_drained)
+        {
+            return false;
+        }
+    }
+}
+
+bool engine::perform_send(descriptor& d, operation& op, turn* t) noexcept
+{
+    transfer_request& r = transfer_of(op);
+    if (r.is_plain && r.buffers->size() != 0)
+    {
+        return send_plain(d, op, t);
+    }
+    while (op.bytes_transferred != r.total())
+    {
+        std::array<::iovec, vector_size> vectors;
+        std::size_t used = 0;
+        gather(r, vectors.data(), used);
+        ssize_t const n =
+            system::send_vector(d.fd, vectors.data(), used, r.flags);
+        count(t, counter::send_calls);
+        if (n >= 0)
+        {
+            op.bytes_transferred += static_cast<std::size_t>(n);
+            advance_list(r, static_cast<std::size_t>(n));
+            if (r.is_some)
+            {
+                return true;
+            }
+        }
+        else if (n != -EAGAIN)
+        {
+            op.error = system::error_of(n);
+            return true;
+        }
+        else if (is_blocked(d))
+        {
+            return false;
+        }
+    }
+    return true;
+}
+
+/// The result of a receive that got nothing.
+bool engine::end_receive(
+    descriptor& d, operation& op, ssize_t result, unsigned char bit) noexcept
+{
+    d.add_ready(bit);
+    if (result == 0)
+    {
+        op.error = boost::asio::error::eof;
+    }
+    else
+    {
+        op.error = system::error_of(result);
+    }
+    return true;
+}
+
+/// Whether a send that was refused has to wait. An event may have come
+/// between the refusal and the bit's going, so it is tried once more.
+bool engine::is_blocked(descriptor& d) noexcept
+{
+    return !d.remove_ready(readiness::write);
+}
+
+bool engine::perform_accept(descriptor& d, operation& op, turn* t) noexcept
+{
+    auto& r = *static_cast<accept_request*>(op.request);
+    d.remove_ready(readiness::read);
+    int fd = 0;
+    do
+    {
+        r.address_size = r.address_capacity;
+        fd = system::accept_socket(d.fd, r.address, r.address_size);
+        count(t, counter::accept_calls);
+        // A connection that went while it waited is not this one's matter.
+    } while (fd == -ECONNABORTED || fd == -EPROTO);
+    if (fd == -EAGAIN)
+    {
+        return false;
+    }
+    d.add_ready(readiness::read);
+    if (fd < 0)
+    {
+        op.error = system::error_of(fd);
+        return true;
+    }
+    try
+    {
+        descriptor* const peer = r.peer_engine->allocate(fd);
+        peer->is_tcp = d.is_tcp;
+        r.peer = peer;
+    }
+    catch (std::bad_alloc const&)
+    {
+        system::close_socket(fd);
+        op.error = boost::asio::error::no_memory;
+    }
+    return true;
+}
+
+bool engine::perform_connect(descriptor& d, operation& op, turn* t) noexcept
+{
+    // A socket that failed to connect before still has the event of that.
+    d.remove_ready(readiness::write);
+    count(t, counter::poll_calls);
+    if (system::poll_socket(d.fd, POLLOUT, false) == 0)
+    {
+        return false;
+    }
+    int value = 0;
+    std::size_t size = sizeof(value);
+    int const result =
+        system::get_option(d.fd, SOL_SOCKET, SO_ERROR, &value, size);
+    if (result < 0)
+    {
+        value = -result;
+    }
+    op.error = {value, boost::system::system_category()};
+    d.add_ready(readiness::read | readiness::write);
+    return true;
+}
+
+bool engine::perform_wait(descriptor& d, operation& op, turn* t) noexcept
+{
+    direction where = reading;
+    if (op.kind == operation_kind::wait)
+    {
+        where = static_cast<direction>(
+            static_cast<wait_request*>(op.request)->which);
+    }
+    constexpr std::array<short, 3> events{POLLIN, POLLOUT, POLLPRI};
+    d.remove_ready(bit_of(where));
+    count(t, counter::poll_calls);
+    int const found = system::poll_socket(d.fd, events[where], false);
+    if (found == 0)
+    {
+        return false;
+    }
+    d.add_ready(bit_of(where));
+    if (found < 0)
+    {
+        op.error = system::error_of(found);
+    }
+    return true;
+}
+
+} // namespace detail
+} // namespace OPSLOT_ABI
+} // namespace opslot
+
+#endif

@@ -1,0 +1,224 @@
+// Copyright (c) 2026 The opslot authors
+// Distributed under the Boost Software License, Version 1.0.
+
+#include <opslot/config.hpp>
+
+#if !defined(OPSLOT_ENGINE_PORTABLE)
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <iterator>
+
+#include "engine/linux_system_calls.hpp"
+#include "engine/reactor.hpp"
+#include "engine/reactor_transfer.hpp"
+#include "engine/reactor_turn.hpp"
+
+namespace opslot {
+inline namespace OPSLOT_ABI {
+namespace detail {
+
+// Lists of buffers
+
+void advance_list(transfer_request& r, std::size_t n) noexcept
+{
+    while (n != 0)
+    {
+        std::size_t const left = r.buffers[r.index].size() - r.offset;
+        std::size_t const taken = std::min(left, n);
+        n -= taken;
+        r.offset += taken;
+        if (taken == left)
+        {
+            ++r.index;
+            r.offset = 0;
+        }
+    }
+}
+
+std::size_t
+gather(transfer_request const& r, ::iovec* vectors, std::size_t& count) noexcept
+{
+    std::size_t sum = 0;
+    std::size_t offset = r.offset;
+    count = 0;
+    for (std::size_t i = r.index; i != r.count && count != vector_size; ++i)
+    {
+        auto const& b = r.buffers[i];
+        if (std::size_t const size = b.size() - offset)
+        {
+            vectors[count++] = {static_cast<char*>(b.data()) + offset, size};
+            sum += size;
+        }
+        offset = 0;
+    }
+    return sum;
+}
+
+// Queued sends
+
+/// Continues the queue of sends as far as it goes.
+void engine::visit_sends(descriptor& d, turn& t, operation_list& done) noexcept
+{
+    operation_list& queue = d.queues[writing];
+    while (!queue.empty() && d.is_ready(readiness::write))
+    {
+        operation& op = queue.front();
+        auto const next = std::next(queue.begin());
+        bool const is_one =
+            op.kind != operation_kind::send || next == queue.end() ||
+            next->kind != operation_kind::send || transfer_of(op).total() == 0;
+        if (!is_one)
+        {
+            if (!send_together(d, t, done))
+            {
+                return;
+            }
+        }
+        else if (perform(d, op, &t))
+        {
+            leave_queue(op);
+            done.push_back(op);
+        }
+        else
+        {
+            return;
+        }
+    }
+}
+
+namespace {
+
+/** The data of several sends, for one call.
+
+    Small neighbours are copied together, which costs less than a vector of
+    them; large ones stay where they are.
+*/
+class send_batch
+{
+public:
+    static constexpr std::size_t copied_at_most = 1024;
+
+    /// Adds what is left of a send. False: there is no more room, and the
+    /// last one may be in the batch in part.
+    bool add(operation& op) noexcept
+    {
+        transfer_request const& r = transfer_of(op);
+        std::size_t offset = r.is_plain ? op.bytes_transferred : r.offset;
+        for (std::size_t i = r.index; i != r.count; ++i)
+        {
+            auto const& b = r.buffers[i];
+            if (b.size() != offset &&
+                !add(static_cast<char*>(b.data()) + offset, b.size() - offset))
+            {
+                return false;
+            }
+            offset = 0;
+        }
+        return true;
+    }
+
+    ::iovec const* data() const noexcept { return vectors_.data(); }
+
+    std::size_t size() const noexcept { return count_; }
+
+private:
+    bool add(char* data, std::size_t size) noexcept
+    {
+        bool const copies =
+            size <= copied_at_most && size <= staging_.size() - staged_;
+        char* const copy = staging_.data() + staged_;
+        bool const extends = copies && count_ != 0 && last_is_copied_;
+        if (!extends && count_ == vectors_.size())
+        {
+            return false;
+        }
+        if (!copies)
+        {
+            vectors_[count_++] = {data, size};
+        }
+        else
+        {
+            std::memcpy(copy, data, size);
+            staged_ += size;
+            if (extends)
+            {
+                vectors_[count_ - 1].iov_len += size;
+            }
+            else
+            {
+                vectors_[count_++] = {copy, size};
+            }
+        }
+        last_is_copied_ = copies;
+        return true;
+    }
+
+    std::array<::iovec, vector_size> vectors_;
+    std::array<char, 16 * 1024> staging_;
+    std::size_t count_ = 0;
+    std::size_t staged_ = 0;
+    bool last_is_copied_ = false;
+};
+
+} // namespace
+
+/// Sends the first operations of the queue with one call. Returns false if
+/// the socket took no more.
+bool engine::send_together(
+    descriptor& d, turn& t, operation_list& done) noexcept
+{
+    operation_list& queue = d.queues[writing];
+    int const flags = transfer_of(queue.front()).flags;
+    send_batch batch;
+    for (operation& op : queue)
+    {
+        if (op.kind != operation_kind::send || transfer_of(op).flags != flags ||
+            !batch.add(op))
+        {
+            break;
+        }
+    }
+    ssize_t const n =
+        system::send_vector(d.fd, batch.data(), batch.size(), flags);
+    count(&t, counter::send_calls);
+    if (n == -EAGAIN)
+    {
+        return !is_blocked(d);
+    }
+    if (n < 0)
+    {
+        operation& op = queue.front();
+        op.error = system::error_of(n);
+        leave_queue(op);
+        done.push_back(op);
+        return true;
+    }
+    for (auto left = static_cast<std::size_t>(n); left != 0;)
+    {
+        operation& op = queue.front();
+        transfer_request& r = transfer_of(op);
+        std::size_t const taken =
+            std::min(left, r.total() - op.bytes_transferred);
+        op.bytes_transferred += taken;
+        left -= taken;
+        if (!r.is_plain)
+        {
+            advance_list(r, taken);
+        }
+        if (is_sent(r, op.bytes_transferred))
+        {
+            leave_queue(op);
+            done.push_back(op);
+        }
+    }
+    return true;
+}
+
+} // namespace detail
+} // namespace OPSLOT_ABI
+} // namespace opslot
+
+#endif
