@@ -172,6 +172,7 @@ void engine::make_ready(descriptor& d, turn* t) noexcept
 void engine::retire(descriptor& d) noexcept
 {
     d.is_enrolled = false;
+    d.waits_otherwise = false;
     d.is_tcp = false;
     d.is_non_blocking = false;
     d.is_native_non_blocking = true;
@@ -233,6 +234,7 @@ void engine::shutdown() noexcept
         {
             lock const guard(chunk[i].mutex, !options_.single_threaded);
             end_all(chunk[i], boost::asio::error::operation_aborted);
+            chunk[i].is_enrolled = false;
         }
     }
     // What is dropped may destroy other operations of this list, which take

@@ -189,6 +189,8 @@ private:
     start_result start_special_receive(descriptor& d, operation& op) noexcept;
     start_result
     pend(descriptor& d, operation& op, direction where, turn* t) noexcept;
+    bool prepare_to_pend(descriptor& d, operation& op) noexcept;
+    void continue_later(descriptor& d, direction where, turn* t) noexcept;
     bool take_budget(descriptor& d, turn* t) noexcept;
     bool perform(descriptor& d, operation& op, turn* t) noexcept;
     bool receive_plain(descriptor& d, operation& op, turn* t) noexcept;

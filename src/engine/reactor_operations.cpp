@@ -178,54 +178,33 @@ start_result engine::start_connect(descriptor& d, operation& op) noexcept
     return completed;
 }
 
-/// Queues an operation. What it waits for may be there already, if the
-/// socket has used up its budget or others are queued before it.
-start_result
-engine::pend(descriptor& d, operation& op, direction where, turn* t) noexcept
+/// Registers a socket with the set. Returns false, with the error in the
+/// operation, if that fails or the context is gone.
+bool engine::prepare_to_pend(descriptor& d, operation& op) noexcept
 {
-    if (!d.is_enrolled)
-    {
-        // What is ready now is reported as an event, so nothing is lost if
-        // the socket became ready since the attempt.
-        op.error = enroll(d);
-        if (op.error)
-        {
-            return completed;
-        }
-    }
     if (shut_down_)
     {
         op.error = boost::asio::error::operation_aborted;
-        return completed;
+        return false;
     }
-    if (op.wants_hold)
+    // What is ready now is reported as an event, so nothing is lost if the
+    // socket became ready since the attempt.
+    op.error = enroll(d);
+    return !op.error;
+}
+
+/// What a queued operation waits for is there already: its socket has used
+/// up its budget, or others are queued before it.
+void engine::continue_later(descriptor& d, direction where, turn* t) noexcept
+{
+    if (where == writing && t)
     {
-        op.notify(operation::event::held);
+        make_flushed(d);
     }
-    if (d.via && !op.via && !op.runs_in_turn)
+    else
     {
-        op.via = d.via;
+        make_ready(d, t);
     }
-    op.target.store(&d, std::memory_order_relaxed);
-    op.place.store(operation_place::queue, std::memory_order_release);
-    d.queues[where].push_back(op);
-    if (op.has_deadline)
-    {
-        set_deadline(op);
-    }
-    add_pending(1, t);
-    if (d.is_ready(bit_of(where)))
-    {
-        if (where == writing && t)
-        {
-            make_flushed(d);
-        }
-        else
-        {
-            make_ready(d, t);
-        }
-    }
-    return pending;
 }
 
 void engine::make_flushed(descriptor& d) noexcept

@@ -13,6 +13,7 @@
 #include <opslot/detail/light_mutex.hpp>
 #include <opslot/detail/operation.hpp>
 
+#include <boost/config.hpp>
 #include <boost/intrusive/list.hpp>
 
 #include <array>
@@ -32,6 +33,7 @@ using operation_list = dispatcher::operation_list;
 class optional_lock
 {
 public:
+    BOOST_FORCEINLINE
     optional_lock(light_mutex& mutex, bool needed) noexcept
         : mutex_(needed ? &mutex : nullptr)
     {
@@ -44,9 +46,9 @@ public:
     optional_lock(optional_lock const&) = delete;
     optional_lock& operator=(optional_lock const&) = delete;
 
-    ~optional_lock() { unlock(); }
+    BOOST_FORCEINLINE ~optional_lock() { unlock(); }
 
-    void unlock() noexcept
+    BOOST_FORCEINLINE void unlock() noexcept
     {
         if (mutex_)
         {
@@ -150,6 +152,8 @@ struct descriptor : ready_hook, flush_hook
     light_mutex mutex;
     std::atomic<unsigned char> ready{0};
     bool is_enrolled = false;
+    /// Something may be queued to write, or for urgent data.
+    bool waits_otherwise = false;
     bool is_tcp = false;
     bool gathers_sends = true;
     bool is_non_blocking = false;

@@ -73,6 +73,45 @@ inline void engine::leave_queue(operation& op) noexcept
     op.place.store(operation_place::running, std::memory_order_release);
 }
 
+/// Queues an operation.
+BOOST_FORCEINLINE start_result
+engine::pend(descriptor& d, operation& op, direction where, turn* t) noexcept
+{
+    if (BOOST_UNLIKELY(!d.is_enrolled) && !prepare_to_pend(d, op))
+    {
+        return completed;
+    }
+    if (op.wants_hold)
+    {
+        op.notify(operation::event::held);
+    }
+    if (BOOST_UNLIKELY(d.via != nullptr) && !op.via && !op.runs_in_turn)
+    {
+        op.via = d.via;
+    }
+    op.target.store(&d, std::memory_order_relaxed);
+    op.place.store(operation_place::queue, std::memory_order_release);
+    d.queues[where].push_back(op);
+    d.waits_otherwise |= where != reading;
+    if (BOOST_UNLIKELY(op.has_deadline))
+    {
+        set_deadline(op);
+    }
+    if (BOOST_LIKELY(t != nullptr))
+    {
+        ++t->pending;
+    }
+    else
+    {
+        add_pending(1, t);
+    }
+    if (BOOST_UNLIKELY(d.is_ready(bit_of(where))))
+    {
+        continue_later(d, where, t);
+    }
+    return pending;
+}
+
 // True: the operation has its result. False: the socket is not ready any
 // more, and the next event continues.
 

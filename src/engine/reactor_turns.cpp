@@ -100,8 +100,8 @@ int engine::harvest(turn& t) noexcept
     int const n = system::epoll_poll(
         set_,
         events,
-        static_cast<int>(std::min(
-            capacity, options_.handlers_per_turn - t.handlers)));
+        static_cast<int>(
+            std::min(capacity, options_.handlers_per_turn - t.handlers)));
     count(&t, counter::epoll_wait_calls);
     bool timer_fired = false;
     {
@@ -245,7 +245,6 @@ BOOST_FORCEINLINE bool engine::run_next(turn& t)
         completions_.pop_front();
         op.place.store(operation_place::running, std::memory_order_release);
         op.keeper = nullptr;
-        t.is_alone = ready_.empty() && completions_.empty();
         t.prefers_completion = false;
         guard.unlock();
         deliver(op, t);
@@ -257,7 +256,7 @@ BOOST_FORCEINLINE bool engine::run_next(turn& t)
     }
     descriptor& d = ready_.front();
     ready_.pop_front();
-    t.is_alone = ready_.empty() && completions_.empty();
+    t.is_alone = ready_.empty();
     t.prefers_completion = true;
     guard.unlock();
     visit(d, t);
@@ -288,8 +287,7 @@ BOOST_FORCEINLINE void engine::visit(descriptor& d, turn& t)
                 }
             }
         }
-        if (BOOST_UNLIKELY(
-                !d.queues[writing].empty() || !d.queues[excepting].empty()))
+        if (BOOST_UNLIKELY(d.waits_otherwise))
         {
             visit_others(d, t, ended);
         }
@@ -336,6 +334,7 @@ void engine::visit_others(descriptor& d, turn& t, operation*& ended) noexcept
         done.pop_front();
     }
     complete_all(done, &t);
+    d.waits_otherwise = !d.queues[writing].empty() || !queue.empty();
 }
 
 void engine::complete_all(operation_list& done, turn* t) noexcept

@@ -153,6 +153,7 @@ void operation_context::end(bool calls_handler)
         runs_in_turn = false;
         cancellation_key = nullptr;
     }
+    update_wants_hold();
     become_idle();
     if (record)
     {
@@ -195,11 +196,13 @@ void operation_context::on_event(operation& op, event e)
 /// the next operation need not take one.
 void operation_context::call_alone()
 {
+    wants_hold = false;
     become_idle();
     handler_.invoke(this, [this] {
-        if (held_ && !is_pending())
+        if (!is_pending())
         {
             detail::held_reference const owner(std::move(held_));
+            update_wants_hold();
         }
     });
 }

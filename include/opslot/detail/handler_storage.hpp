@@ -46,32 +46,25 @@ public:
     {
         using type = std::decay_t<Handler>;
         constexpr functions const* f = &functions_for<Base, Context, type>;
-        bool const fits = sizeof(type) <= inline_size &&
-                          alignof(type) <= alignof(std::max_align_t) &&
-                          std::is_nothrow_move_constructible_v<type>;
-        if (fits && !is_running(&inline_))
+        if constexpr (
+            sizeof(type) <= inline_size &&
+            alignof(type) <= alignof(std::max_align_t) &&
+            std::is_nothrow_move_constructible_v<type>)
         {
-            type copy(std::forward<Handler>(handler));
-            clear();
-            object_ =
-                ::new (static_cast<void*>(&inline_)) type(std::move(copy));
-        }
-        else
-        {
-            operation_memory& memory = operation_memory::process();
-            void* block = memory.allocate(sizeof(type), alignof(type));
-            try
+            // The object that is inside may be the one that is running.
+            if (!is_running(&inline_))
             {
-                ::new (block) type(std::forward<Handler>(handler));
+                type copy(std::forward<Handler>(handler));
+                clear();
+                object_ =
+                    ::new (static_cast<void*>(&inline_)) type(std::move(copy));
+                functions_ = f;
+                return;
             }
-            catch (...)
-            {
-                memory.deallocate(block, sizeof(type), alignof(type));
-                throw;
-            }
-            clear();
-            object_ = block;
         }
+        void* const block = make_outside<type>(std::forward<Handler>(handler));
+        clear();
+        object_ = block;
         functions_ = f;
     }
 
@@ -190,6 +183,22 @@ private:
         std::unique_ptr<held_reference> kept_;
         bool is_inside_ = false;
     };
+
+    template<typename Type, typename Handler>
+    static void* make_outside(Handler&& handler)
+    {
+        operation_memory& memory = operation_memory::process();
+        void* const block = memory.allocate(sizeof(Type), alignof(Type));
+        try
+        {
+            return ::new (block) Type(std::forward<Handler>(handler));
+        }
+        catch (...)
+        {
+            memory.deallocate(block, sizeof(Type), alignof(Type));
+            throw;
+        }
+    }
 
     template<typename Base, typename Context, typename Handler>
     static constexpr functions functions_for{

@@ -6,6 +6,8 @@
 
 #include <opslot/config.hpp>
 
+#include <boost/config.hpp>
+
 #include <atomic>
 #include <cstdint>
 
@@ -42,9 +44,9 @@ public:
     light_mutex& operator=(light_mutex const&) = delete;
 
     /// Waits until the mutex is free and takes it.
-    void lock() noexcept
+    BOOST_FORCEINLINE void lock() noexcept
     {
-        if (!try_lock())
+        if (BOOST_UNLIKELY(!try_lock()))
             lock_contended();
     }
 
@@ -60,9 +62,9 @@ public:
     }
 
     /// Gives the mutex back, and wakes one thread if any sleeps.
-    void unlock() noexcept
+    BOOST_FORCEINLINE void unlock() noexcept
     {
-        if (release())
+        if (BOOST_UNLIKELY(release()))
             wake_one();
     }
 
