@@ -103,7 +103,8 @@ struct wait_token_request
     @par Lifetime
     A moved-from socket is closed and may be opened again. Destroying a
     socket closes it. Sockets may be destroyed before or after their
-    contexts, and after their `io_context`.
+    contexts, and after their `io_context`; not those with a strand as
+    executor, because Asio's strands must not outlive their context.
 
     @par Thread safety
     Distinct objects: safe. Shared objects: an operation may be started by

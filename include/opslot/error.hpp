@@ -67,8 +67,17 @@ inline boost::system::error_code make_error_code(error e) noexcept
 
 namespace detail {
 
-/// Throws `boost::system::system_error` unless `ec` is success.
-void throw_if(boost::system::error_code const& ec);
+/// Throws `boost::system::system_error`.
+[[noreturn]] void throw_error(boost::system::error_code const& ec);
+
+/// The same unless `ec` is success.
+inline void throw_if(boost::system::error_code const& ec)
+{
+    if (ec)
+    {
+        throw_error(ec);
+    }
+}
 
 } // namespace detail
 } // namespace OPSLOT_ABI

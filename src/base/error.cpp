@@ -81,13 +81,10 @@ boost::system::error_category const& error_category() noexcept
     return instance;
 }
 
-void detail::throw_if(boost::system::error_code const& ec)
+void detail::throw_error(boost::system::error_code const& ec)
 {
-    if (ec)
-    {
-        boost::throw_exception(
-            boost::system::system_error(ec), BOOST_CURRENT_LOCATION);
-    }
+    boost::throw_exception(
+        boost::system::system_error(ec), BOOST_CURRENT_LOCATION);
 }
 
 } // namespace OPSLOT_ABI

@@ -415,8 +415,12 @@ void engine::shutdown() noexcept
         take_operations(*d);
         d->socket.emplace<std::monostate>();
     }
-    while (take_ready())
-    {}
+    // Closed descriptors may still have completions to deliver.
+    while (descriptor_ptr const d = take_ready())
+    {
+        descriptor_lock const lock(d->mutex);
+        take_operations(*d);
+    }
     abandon_operations();
     std::lock_guard<std::mutex> const lock(mutex_);
     executor_ = {};

@@ -239,34 +239,37 @@ struct executor_traits
         std::is_same_v<Executor, boost::asio::thread_pool::executor_type>;
 };
 
+template<typename Executor, typename = void>
+struct leads_to_execution_context : std::false_type
+{};
+
+template<typename Executor>
+struct leads_to_execution_context<
+    Executor,
+    std::enable_if_t<boost::asio::can_query_v<
+        Executor const&,
+        boost::asio::execution::context_t>>>
+    : std::is_convertible<
+          decltype(boost::asio::query(
+              std::declval<Executor const&>(),
+              boost::asio::execution::context)),
+          boost::asio::execution_context&>
+{};
+
 /// The execution context that an executor leads to.
 /// @throws boost::system::system_error `error::no_execution_context`.
 template<typename Executor>
 boost::asio::execution_context& context_of(Executor const& executor)
 {
-    if constexpr (boost::asio::can_query_v<
-                      Executor const&,
-                      boost::asio::execution::context_t>)
+    if constexpr (leads_to_execution_context<Executor>::value)
     {
-        using result = decltype(boost::asio::query(
-            executor, boost::asio::execution::context));
-        if constexpr (std::is_convertible_v<
-                          result,
-                          boost::asio::execution_context&>)
-        {
-            return boost::asio::query(
-                executor, boost::asio::execution::context);
-        }
-        else
-        {
-            throw_if(error::no_execution_context);
-        }
+        return boost::asio::query(executor, boost::asio::execution::context);
     }
     else
     {
-        throw_if(error::no_execution_context);
+        (void)executor;
+        throw_error(error::no_execution_context);
     }
-    return *static_cast<boost::asio::execution_context*>(nullptr);
 }
 
 /// The `io_context` whose threads the executor uses, or null if unknown.
