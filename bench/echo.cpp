@@ -18,6 +18,7 @@
 
 #include <array>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <functional>
 #include <iostream>
@@ -35,6 +36,10 @@ namespace {
 
 namespace asio = boost::asio;
 using error_code = boost::system::error_code;
+
+/// What a server receives at a time: four messages of the usual size, so
+/// that a peer with more of them outstanding leaves some for the next time.
+constexpr std::size_t receive_size = 256;
 
 /// Receives and sends by contexts that the session owns.
 template<typename Socket>
@@ -88,7 +93,7 @@ private:
     Socket socket_;
     opslot::stream_context receiving_;
     opslot::stream_context sending_;
-    std::array<char, 4096> storage_;
+    std::array<char, receive_size> storage_;
 };
 
 /// Receives and sends by handlers, as on Asio's sockets.
@@ -130,7 +135,7 @@ private:
     }
 
     Socket socket_;
-    std::array<char, 4096> storage_;
+    std::array<char, receive_size> storage_;
 };
 
 struct arguments
@@ -173,7 +178,9 @@ int serve(asio::io_context& context, arguments a)
     ::pid_t const child = ::fork();
     if (child == 0)
     {
-        ::_exit(bench::run(a.load) ? EXIT_SUCCESS : EXIT_FAILURE);
+        bool const went_well = bench::run(a.load);
+        std::fflush(stdout);
+        ::_exit(went_well ? EXIT_SUCCESS : EXIT_FAILURE);
     }
     std::size_t accepted = 0;
     std::function<void()> accept = [&] {
@@ -252,7 +259,10 @@ int main(int argc, char* argv[])
         "messages of each connection")(
         "size",
         options::value(&a.load.size)->default_value(64),
-        "bytes of a message");
+        "bytes of a message")(
+        "outstanding",
+        options::value(&a.load.outstanding)->default_value(1),
+        "messages of each connection on their way at a time");
     try
     {
         options::variables_map values;

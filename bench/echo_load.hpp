@@ -9,10 +9,12 @@
     on plain epoll, for a process of its own.
 */
 
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <cstring>
 #include <string>
 #include <vector>
 
@@ -33,14 +35,8 @@ struct echo_load
     std::size_t messages;
     /// Bytes of each message.
     std::size_t size;
-};
-
-/// One peer and what it still has to do.
-struct echo_peer
-{
-    int fd;
-    std::size_t messages_left;
-    std::size_t bytes_left;
+    /// Messages that each peer has on their way at a time.
+    std::size_t outstanding;
 };
 
 inline bool fail(char const* what)
@@ -49,22 +45,107 @@ inline bool fail(char const* what)
     return false;
 }
 
-inline bool open_peer(echo_load const& load, echo_peer& peer)
+/// One connection of the load.
+class echo_peer
 {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(load.port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    peer.fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int const on = 1;
-    ::setsockopt(peer.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    peer.messages_left = load.messages;
-    peer.bytes_left = load.size;
-    return ::connect(
-               peer.fd,
-               reinterpret_cast<sockaddr*>(&address),
-               sizeof(address)) == 0 ||
-           fail("connect");
+public:
+    using clock = std::chrono::steady_clock;
+
+    explicit echo_peer(echo_load const& load)
+        : load_(&load)
+        , sent_at_(load.outstanding)
+        , to_send_(load.messages)
+        , to_receive_(load.messages * load.size)
+    {}
+
+    int fd() const noexcept { return fd_; }
+
+    bool open()
+    {
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_port = htons(load_->port);
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        fd_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        int const on = 1;
+        ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        return ::connect(
+                   fd_,
+                   reinterpret_cast<sockaddr*>(&address),
+                   sizeof(address)) == 0 ||
+               fail("connect");
+    }
+
+    /// Sends as many messages as may be on their way.
+    bool send(std::string const& message)
+    {
+        std::size_t const on_their_way =
+            (to_receive_ + load_->size - 1) / load_->size - to_send_;
+        for (std::size_t n = on_their_way;
+             n != load_->outstanding && to_send_ != 0;
+             ++n)
+        {
+            sent_at_[to_send_-- % load_->outstanding] = clock::now();
+            if (::send(fd_, message.data(), message.size(), MSG_NOSIGNAL) !=
+                static_cast<ssize_t>(message.size()))
+            {
+                return fail("send");
+            }
+        }
+        return true;
+    }
+
+    /// Receives what is there, checks it, and notes how long it took.
+    bool receive(std::string& buffer, std::vector<float>& microseconds)
+    {
+        ssize_t const got = ::recv(fd_, buffer.data(), buffer.size(), 0);
+        if (got <= 0)
+        {
+            return fail("recv");
+        }
+        auto const now = clock::now();
+        for (ssize_t i = 0; i != got; ++i)
+        {
+            if (buffer[static_cast<std::size_t>(i)] != 'm')
+            {
+                errno = EBADMSG;
+                return fail("a byte came back wrong");
+            }
+            if (--to_receive_ % load_->size == 0)
+            {
+                std::size_t const number = to_receive_ / load_->size + 1;
+                microseconds.push_back(
+                    std::chrono::duration<float, std::micro>(
+                        now - sent_at_[number % load_->outstanding])
+                        .count());
+            }
+        }
+        return true;
+    }
+
+    bool is_done() const noexcept { return to_receive_ == 0; }
+
+private:
+    echo_load const* load_;
+    std::vector<clock::time_point> sent_at_;
+    std::size_t to_send_;
+    std::size_t to_receive_;
+    int fd_ = -1;
+};
+
+inline void print_latencies(std::vector<float>& microseconds)
+{
+    std::sort(microseconds.begin(), microseconds.end());
+    auto const at = [&](double share) {
+        return static_cast<double>(microseconds[static_cast<std::size_t>(
+            share * static_cast<double>(microseconds.size() - 1))]);
+    };
+    std::printf(
+        "  latency in us: p50 %.0f, p99 %.0f, p99.9 %.0f, largest %.0f\n",
+        at(0.5),
+        at(0.99),
+        at(0.999),
+        at(1));
 }
 
 /// Runs the load. Returns false, with a message, if anything went wrong or
@@ -73,23 +154,28 @@ inline bool run(echo_load const& load)
 {
     constexpr int timeout_ms = 20000;
     int const set = ::epoll_create1(EPOLL_CLOEXEC);
-    std::vector<echo_peer> peers(load.peers);
+    std::vector<echo_peer> peers(load.peers, echo_peer(load));
     std::string const message(load.size, 'm');
-    std::string reply(load.size, '\0');
+    std::string buffer(load.size * load.outstanding, '\0');
+    std::vector<float> microseconds;
+    microseconds.reserve(load.peers * load.messages);
     for (echo_peer& peer : peers)
     {
-        if (!open_peer(load, peer))
-        {
-            return false;
-        }
         epoll_event event{};
         event.events = EPOLLIN;
         event.data.ptr = &peer;
-        ::epoll_ctl(set, EPOLL_CTL_ADD, peer.fd, &event);
+        if (!peer.open() ||
+            ::epoll_ctl(set, EPOLL_CTL_ADD, peer.fd(), &event) != 0)
+        {
+            return false;
+        }
     }
     for (echo_peer& peer : peers)
     {
-        ::send(peer.fd, message.data(), message.size(), MSG_NOSIGNAL);
+        if (!peer.send(message))
+        {
+            return false;
+        }
     }
     std::vector<epoll_event> events(load.peers);
     for (std::size_t active = peers.size(); active != 0;)
@@ -104,33 +190,19 @@ inline bool run(echo_load const& load)
         {
             auto& peer = *static_cast<echo_peer*>(
                 events[static_cast<std::size_t>(i)].data.ptr);
-            ssize_t const got =
-                ::recv(peer.fd, reply.data(), peer.bytes_left, 0);
-            if (got <= 0 || std::memcmp(
-                                reply.data(),
-                                message.data(),
-                                static_cast<std::size_t>(got)) != 0)
+            if (!peer.receive(buffer, microseconds) || !peer.send(message))
             {
-                return fail("recv");
+                return false;
             }
-            peer.bytes_left -= static_cast<std::size_t>(got);
-            if (peer.bytes_left != 0)
+            if (peer.is_done())
             {
-                continue;
-            }
-            peer.bytes_left = load.size;
-            if (--peer.messages_left == 0)
-            {
-                ::close(peer.fd);
+                ::close(peer.fd());
                 --active;
-            }
-            else
-            {
-                ::send(peer.fd, message.data(), message.size(), MSG_NOSIGNAL);
             }
         }
     }
     ::close(set);
+    print_latencies(microseconds);
     return true;
 }
 

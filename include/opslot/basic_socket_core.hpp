@@ -502,8 +502,20 @@ protected:
         , protocol_(endpoint_type().protocol())
     {}
 
-    basic_socket_core(basic_socket_core&&) = default;
-    basic_socket_core& operator=(basic_socket_core&&) = default;
+    // A moved-from socket keeps its executor, to be opened again.
+    basic_socket_core(basic_socket_core&& other)
+        : executor_(other.executor_)
+        , handle_(std::move(other.handle_))
+        , protocol_(other.protocol_)
+    {}
+
+    basic_socket_core& operator=(basic_socket_core&& other)
+    {
+        executor_ = other.executor_;
+        handle_ = std::move(other.handle_);
+        protocol_ = other.protocol_;
+        return *this;
+    }
 
     template<typename Protocol1, typename Executor1>
     explicit basic_socket_core(basic_socket_core<Protocol1, Executor1>&& other)

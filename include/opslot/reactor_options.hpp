@@ -43,7 +43,9 @@ struct reactor_options
     @param options The options.
 
     @throws boost::system::system_error `error::already_configured` if an
-    engine is already at work with other options; `error::out_of_range`.
+    context was configured with other options, or used without any, before;
+    `error::out_of_range`. The portable engine has no use for options, and
+    only checks their range.
 */
 void configure(
     boost::asio::execution_context& context,

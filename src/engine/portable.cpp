@@ -12,6 +12,8 @@
 #include <boost/system/system_error.hpp>
 
 #include <algorithm>
+#include <memory>
+#include <new>
 #include <utility>
 
 #include "engine/portable.hpp"
@@ -166,6 +168,27 @@ native_socket engine::release(descriptor& d, error_code& ec) noexcept
         destroy(d);
     }
     return handle;
+}
+
+boost::asio::io_context* engine::context_for_blocking(error_code& ec) noexcept
+{
+    std::lock_guard<std::mutex> const lock(mutex_);
+    try
+    {
+        if (!blocking_)
+        {
+            blocking_ = std::make_unique<boost::asio::io_context>(1);
+        }
+    }
+    catch (boost::system::system_error const& error)
+    {
+        ec = error.code();
+    }
+    catch (std::bad_alloc const&)
+    {
+        ec = boost::asio::error::no_memory;
+    }
+    return blocking_.get();
 }
 
 // Turns

@@ -22,6 +22,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 
@@ -121,6 +122,11 @@ public:
 
     /// Ends all operations with `operation_aborted`.
     void cancel_all(descriptor& d) noexcept;
+
+    /// A context that never runs, for objects that wait in synchronous calls.
+    /// Null, with the error set, if it cannot be made.
+    boost::asio::io_context*
+    context_for_blocking(boost::system::error_code& ec) noexcept;
 
     // Operations
 
@@ -228,11 +234,12 @@ private:
     std::atomic<std::size_t> references_{0};
     std::atomic<bool> stopped_{false};
 
-    /// Guards the executor and the lists.
+    /// Guards the executor, the lists, and what is made when it is needed.
     std::mutex mutex_;
     boost::asio::any_io_executor executor_;
     /// The context, if it is an `io_context` and is known to be one.
     boost::asio::io_context* io_ = nullptr;
+    std::unique_ptr<boost::asio::io_context> blocking_;
     descriptor_list descriptors_;
     ready_list ready_;
     /// A turn is posted that will look at the ready list.

@@ -9,7 +9,6 @@
 #if defined(OPSLOT_ENGINE_PORTABLE)
 
 #include <boost/asio/error.hpp>
-#include <boost/asio/io_context.hpp>
 
 #include <mutex>
 
@@ -43,18 +42,21 @@ void block(descriptor& d, socket_base::wait_type which, error_code& ec)
 /** Blocks until the socket is ready.
 
     Asio's object is non-blocking for the engine's sake, so its waits return
-    at once. Another object waits on the same native socket. Its context
-    never runs; it lives as long as the process.
+    at once. Another object waits on the same native socket.
 */
 void block(descriptor& d, socket_base::wait_type which, error_code& ec)
 {
-    static boost::asio::io_context& context = *new boost::asio::io_context(1);
     native_socket handle{};
     {
         std::lock_guard<std::mutex> const lock(d.mutex);
         visit_socket(d, [&](auto& s) { handle = s.native_handle(); });
     }
-    stream_socket waiter(context);
+    boost::asio::io_context* const context = d.owner->context_for_blocking(ec);
+    if (!context)
+    {
+        return;
+    }
+    stream_socket waiter(*context);
     waiter.assign(stream_protocol(0, 0), handle, ec);
     if (!ec)
     {
@@ -156,7 +158,15 @@ void socket_handle::connect(
     else if (s)
     {
         // Asio waits for the result in any mode, and without the lock.
-        s->connect(stream_protocol::endpoint(address, size), ec);
+        stream_protocol::endpoint const peer(address, size);
+        s->connect(peer, ec);
+        if (!ec)
+        {
+            // Linux says once more that a non-blocking connect went well;
+            // who calls connect again is to hear `already_connected`.
+            error_code ignored;
+            s->connect(peer, ignored);
+        }
     }
 }
 

@@ -435,6 +435,13 @@ bool engine::perform_connect(descriptor& d, operation& op, turn* t) noexcept
     {
         value = -result;
     }
+    if (value == 0)
+    {
+        // Takes note of the connection: a later connect is told so.
+        auto const& r = *static_cast<connect_request*>(op.request);
+        count(t, counter::connect_calls);
+        system::connect_socket(d.fd, r.address, r.address_size);
+    }
     op.error = {value, boost::system::system_category()};
     d.add_ready(readiness::read | readiness::write);
     return true;

@@ -15,6 +15,31 @@ namespace opslot {
 inline namespace OPSLOT_ABI {
 namespace detail {
 
+namespace {
+
+/// Keeps the options until there is an engine.
+class options_service final : public boost::asio::execution_context::service
+{
+public:
+    using key_type = options_service;
+
+    static inline boost::asio::execution_context::id id;
+
+    explicit options_service(
+        boost::asio::execution_context& context,
+        reactor_options const& o = reactor_options())
+        : service(context)
+        , options(o)
+    {}
+
+    reactor_options const options;
+
+private:
+    void shutdown() noexcept override {}
+};
+
+} // namespace
+
 /// Owns the engine of an execution context while the context is there.
 class reactor_service final : public boost::asio::execution_context::service
 {
@@ -23,11 +48,11 @@ public:
 
     static inline boost::asio::execution_context::id id;
 
-    explicit reactor_service(
-        boost::asio::execution_context& context,
-        reactor_options const& options = reactor_options())
+    explicit reactor_service(boost::asio::execution_context& context)
         : service(context)
-        , engine_(new engine(context, options))
+        , engine_(new engine(
+              context,
+              boost::asio::use_service<options_service>(context).options))
     {}
 
     engine& get() const noexcept { return *engine_; }
@@ -48,8 +73,15 @@ private:
 
 engine_ptr engine_of(executor_description const& description)
 {
-    engine& e =
-        boost::asio::use_service<reactor_service>(description.context).get();
+    boost::asio::execution_context& context = description.context;
+    if (!boost::asio::has_service<reactor_service>(context))
+    {
+        // Asio's reactor has to be there first: it is then told of a fork
+        // before the engine, which unregisters its set in the child.
+        boost::asio::posix::basic_stream_descriptor<
+            boost::asio::any_io_executor> const first(description.executor);
+    }
+    engine& e = boost::asio::use_service<reactor_service>(context).get();
     e.use_executor(description);
     return engine_ptr(&e);
 }
@@ -85,17 +117,19 @@ void configure(
     {
         detail::throw_if(error::out_of_range);
     }
-    if (detail::engine* const e = detail::find_engine(context))
+    using detail::options_service;
+    if (!boost::asio::has_service<options_service>(context))
     {
-        reactor_options const& used = e->options();
-        if (used.single_threaded != options.single_threaded ||
-            used.handlers_per_turn != options.handlers_per_turn)
-        {
-            detail::throw_if(error::already_configured);
-        }
+        boost::asio::make_service<options_service>(context, options);
         return;
     }
-    boost::asio::make_service<detail::reactor_service>(context, options);
+    auto const& used =
+        boost::asio::use_service<options_service>(context).options;
+    if (used.single_threaded != options.single_threaded ||
+        used.handlers_per_turn != options.handlers_per_turn)
+    {
+        detail::throw_if(error::already_configured);
+    }
 }
 
 } // namespace OPSLOT_ABI

@@ -228,7 +228,11 @@ void socket_handle::connect(
         std::size_t length = sizeof(value);
         result = system::get_option(
             descriptor_->fd, SOL_SOCKET, SO_ERROR, &value, length);
-        result = result < 0 ? result : -value;
+        // The second call takes note of the connection.
+        result = result < 0 ? result
+                 : value != 0
+                     ? -value
+                     : system::connect_socket(descriptor_->fd, address, size);
     }
     report(result, ec);
 }

@@ -37,12 +37,15 @@ void handler_storage::invocation::destroy_retired() noexcept
 handler_storage::invocation*
 handler_storage::invocation::find(void const* object) noexcept
 {
-    invocation* i = innermost_;
-    while (i && i->object_ != object)
+    invocation* outermost = nullptr;
+    for (invocation* i = innermost_; i; i = i->outer_)
     {
-        i = i->outer_;
+        if (i->object_ == object)
+        {
+            outermost = i;
+        }
     }
-    return i;
+    return outermost;
 }
 
 handler_storage::invocation*

@@ -27,7 +27,9 @@ void operation_context::timeout(std::chrono::steady_clock::duration duration)
     check_idle();
     operation::timeout =
         std::max(duration, std::chrono::steady_clock::duration::zero());
-    reset_deadline();
+    has_deadline =
+        operation::timeout.count() != 0 ||
+        operation::expires_at != std::chrono::steady_clock::time_point();
 }
 
 void operation_context::expires_at(std::chrono::steady_clock::time_point time)

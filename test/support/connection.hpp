@@ -29,8 +29,8 @@ struct connection
     /// Makes the system take little before a send has to wait.
     void shrink_buffers()
     {
-        socket.set_option(boost::asio::socket_base::send_buffer_size(4096));
-        int const size = 4096;
+        socket.set_option(boost::asio::socket_base::send_buffer_size(32768));
+        int const size = 32768;
         ::setsockopt(
             other.native_handle(), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
     }

@@ -31,6 +31,9 @@ inline auto where_allocations_are_seen()
 
 /// Runs until nothing is pending, without a word to the test framework, which
 /// allocates. Returns false if that takes too long.
+///
+/// It runs one handler at a time, with a new state of Asio's thread for each,
+/// so that memory which Asio keeps there is no help.
 inline bool run_quietly(boost::asio::io_context& io)
 {
     if (io.stopped())

@@ -63,6 +63,18 @@ public:
     dispatcher(dispatcher const&) = delete;
     dispatcher& operator=(dispatcher const&) = delete;
 
+    // Sockets on a strand come and go, and each has one of these.
+
+    static void* operator new(std::size_t size)
+    {
+        return operation_memory::process().allocate(size);
+    }
+
+    static void operator delete(void* p, std::size_t size) noexcept
+    {
+        operation_memory::process().deallocate(p, size);
+    }
+
     /// True if handlers may run straight in a turn inside of `context`.
     bool is_home(boost::asio::execution_context const& context) const noexcept
     {
@@ -263,6 +275,14 @@ boost::asio::execution_context& context_of(Executor const& executor)
 {
     if constexpr (leads_to_execution_context<Executor>::value)
     {
+        if constexpr (std::is_constructible_v<bool, Executor const&>)
+        {
+            // A type-erased executor may have nothing inside.
+            if (!executor)
+            {
+                throw_error(error::no_execution_context);
+            }
+        }
         return boost::asio::query(executor, boost::asio::execution::context);
     }
     else

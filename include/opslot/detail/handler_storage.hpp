@@ -153,7 +153,7 @@ private:
 
         handler_storage* storage() const noexcept { return storage_; }
 
-        /// The innermost call of this object in this thread, or null.
+        /// The outermost call of this object in this thread, or null.
         static invocation* find(void const* object) noexcept;
 
         /// Destroys the function object when the call has ended.

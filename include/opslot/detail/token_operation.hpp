@@ -485,4 +485,39 @@ struct boost::asio::associator<
     }
 };
 
+/// Where the handler has no allocator of its own, what is submitted comes
+/// from operation memory.
+template<typename Handler, typename Arguments, typename Default>
+struct boost::asio::associated_allocator<
+    opslot::detail::bound_handler<Handler, Arguments>,
+    Default>
+{
+private:
+    using bound = opslot::detail::bound_handler<Handler, Arguments>;
+    using own = associated_allocator_t<Handler, Default>;
+
+    static constexpr bool is_standard =
+        opslot::detail::is_standard_allocator<own>::value;
+
+public:
+    using type = std::conditional_t<
+        is_standard,
+        opslot::operation_memory_allocator<void>,
+        own>;
+
+    static type get(bound const& b, Default const& d = Default()) noexcept
+    {
+        if constexpr (is_standard)
+        {
+            (void)b;
+            (void)d;
+            return type(opslot::operation_memory::process());
+        }
+        else
+        {
+            return get_associated_allocator(b.handler, d);
+        }
+    }
+};
+
 #endif
