@@ -256,6 +256,17 @@ protected:
     ~basic_socket() = default;
 
 private:
+    /// Opens a closed socket, so that the cancellation of a connect has one
+    /// to name. The start of the operation reports an error.
+    void open_for(protocol_type const& protocol)
+    {
+        boost::system::error_code ignored;
+        if (!this->is_open())
+        {
+            this->open(protocol, ignored);
+        }
+    }
+
     static void* prepare(connect_context& context)
     {
         detail::context_access::require_start(context);
@@ -278,6 +289,7 @@ private:
             using operation = detail::
                 token_operation<std::decay_t<Handler>, Executor, request>;
             std::decay_t<Handler> copy(std::forward<Handler>(handler));
+            self.open_for(peer.protocol());
             detail::start_token_operation(
                 self.handle_,
                 &detail::socket_handle::start_connect,
@@ -311,6 +323,12 @@ private:
                 return;
             }
             std::decay_t<Handler> copy(std::forward<Handler>(handler));
+            if (!self.is_open())
+            {
+                boost::system::error_code ignored;
+                self.handle_.open(
+                    request->family, request->type, request->protocol, ignored);
+            }
             detail::start_context_operation<detail::plain_result>(
                 self.handle_,
                 &detail::socket_handle::start_connect,

@@ -83,6 +83,9 @@ void intrusive_ptr_release(operation_context*) noexcept;
     @li *Inside an owner*: @ref keep_alive makes each pending operation hold
         the object whose member the context is.
 
+    When an `io_context` goes, the operations that are pending on it end
+    without their handlers being called, and these handlers are destroyed.
+
     @par Thread safety
     Distinct objects: safe. Shared objects: one thread at a time may start
     an operation; @ref cancel, @ref dispose and @ref is_pending may be

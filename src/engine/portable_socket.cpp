@@ -25,6 +25,9 @@ namespace {
 using boost::asio::socket_base;
 using error_code = boost::system::error_code;
 
+/// What a closed socket has: -1, or INVALID_SOCKET on Windows.
+constexpr native_socket invalid_handle = static_cast<native_socket>(-1);
+
 /// Calls `f` with the socket of either role, under the lock.
 template<typename Function>
 void with_socket(descriptor* d, error_code& ec, Function f)
@@ -248,7 +251,7 @@ void socket_handle::close(error_code& ec)
 
 native_socket socket_handle::release(error_code& ec)
 {
-    native_socket handle = boost::asio::detail::invalid_socket;
+    native_socket handle = invalid_handle;
     ec = boost::asio::error::bad_descriptor;
     if (descriptor_)
     {
@@ -264,7 +267,7 @@ native_socket socket_handle::release(error_code& ec)
 native_socket socket_handle::native_handle() const noexcept
 {
     error_code ignored;
-    native_socket handle = boost::asio::detail::invalid_socket;
+    native_socket handle = invalid_handle;
     with_socket(
         descriptor_, ignored, [&](auto& s) { handle = s.native_handle(); });
     return handle;

@@ -165,6 +165,12 @@ void operation_context::end(bool calls_handler)
     {
         handler_.invoke(this);
     }
+    else
+    {
+        // Last, because it may destroy the context.
+        handler_via_.reset();
+        handler_.clear();
+    }
 }
 
 void operation_context::on_event(operation& op, event e)
