@@ -13,6 +13,7 @@
 
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/async_result.hpp>
+#include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/compose.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
@@ -75,6 +76,8 @@ public:
         switch (step_)
         {
         case step::start:
+            self.reset_cancellation_state(
+                boost::asio::enable_partial_cancellation());
             step_ = step::connect;
             boost::asio::post(socket_.get_executor(), std::move(self));
             return;

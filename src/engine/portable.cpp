@@ -441,8 +441,11 @@ void engine::shutdown() noexcept
     // Closed descriptors may still have completions to deliver.
     while (descriptor_ptr const d = take_ready())
     {
-        descriptor_lock const lock(d->mutex);
-        take_operations(*d);
+        if (d != own_)
+        {
+            descriptor_lock const lock(d->mutex);
+            take_operations(*d);
+        }
     }
     abandon_operations();
     std::lock_guard<std::mutex> const lock(mutex_);

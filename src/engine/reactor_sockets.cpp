@@ -221,6 +221,15 @@ void socket_handle::connect(
         return;
     }
     int result = system::connect_socket(descriptor_->fd, address, size);
+    if (result == -EAGAIN && !descriptor_->is_non_blocking)
+    {
+        // The backlog of a local socket is full, and there is no event for
+        // when it is not: unix(7).
+        system::set_non_blocking(descriptor_->fd, false);
+        result = system::connect_socket(descriptor_->fd, address, size);
+        system::set_non_blocking(
+            descriptor_->fd, descriptor_->is_native_non_blocking);
+    }
     if (result == -EINPROGRESS && !descriptor_->is_non_blocking)
     {
         system::poll_socket(descriptor_->fd, POLLOUT, true);
