@@ -768,17 +768,23 @@ BOOST_AUTO_TEST_CASE(a_handler_replaced_in_an_inner_call_outlives_the_outer)
     replace_in_an_inner_call<small>();
 }
 
-BOOST_AUTO_TEST_CASE(an_abandoned_operation_calls_nothing)
+BOOST_AUTO_TEST_CASE(an_abandoned_operation_drops_its_handler)
 {
-    context c;
-    life l;
-    c.completion_handler(small(l));
-    go_pending(c);
-    abandon(c);
-    BOOST_TEST(!c.is_pending());
-    BOOST_TEST(l.calls == 0);
-    run_once(c);
-    BOOST_TEST(l.calls == 1);
+    life dropped, next;
+    {
+        context c;
+        c.completion_handler(small(dropped));
+        go_pending(c);
+        abandon(c);
+        BOOST_TEST(!c.is_pending());
+        BOOST_TEST(dropped.calls == 0);
+        BOOST_TEST(dropped.alive == 0);
+        // The context can be used again.
+        c.completion_handler(small(next));
+        run_once(c);
+        BOOST_TEST(next.calls == 1);
+    }
+    BOOST_TEST(dropped.calls == 0);
 }
 
 BOOST_AUTO_TEST_CASE(a_handler_on_an_executor_holds_work_while_pending)
