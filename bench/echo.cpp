@@ -5,8 +5,9 @@
     An echo server of a chosen kind under a fixed load, to be run under a
     profiler or a tracer: bench/instructions.sh does that.
 
-    The load runs in a child process, so what is counted of this process is
-    the server's.
+    The load is the same program started again as a child, so what is counted
+    of this process is the server's, and a profiler that does not follow
+    children leaves the load at its full speed.
 */
 
 #include <opslot/diagnostics.hpp>
@@ -20,12 +21,16 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <iostream>
 #include <map>
 #include <memory>
 #include <string>
+#include <system_error>
+#include <vector>
 
+#include <spawn.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -142,7 +147,35 @@ struct arguments
 {
     std::string server;
     bench::echo_load load;
+    /// This program, to be started again as the load.
+    std::string program;
 };
+
+/// Starts the load in a process of its own.
+::pid_t start_load(arguments const& a)
+{
+    std::vector<std::string> words{
+        a.program,
+        "--load=" + std::to_string(a.load.port),
+        "--peers=" + std::to_string(a.load.peers),
+        "--messages=" + std::to_string(a.load.messages),
+        "--size=" + std::to_string(a.load.size),
+        "--outstanding=" + std::to_string(a.load.outstanding)};
+    std::vector<char*> pointers;
+    for (std::string& word : words)
+    {
+        pointers.push_back(word.data());
+    }
+    pointers.push_back(nullptr);
+    ::pid_t child = 0;
+    int const error = ::posix_spawn(
+        &child, a.program.c_str(), nullptr, nullptr, pointers.data(), environ);
+    if (error != 0)
+    {
+        throw std::system_error(error, std::generic_category(), a.program);
+    }
+    return child;
+}
 
 void report(asio::io_context& context, arguments const& a, double seconds)
 {
@@ -175,13 +208,7 @@ int serve(asio::io_context& context, arguments a)
     asio::ip::tcp::endpoint const loopback(asio::ip::address_v4::loopback(), 0);
     Acceptor acceptor(context, loopback);
     a.load.port = acceptor.local_endpoint().port();
-    ::pid_t const child = ::fork();
-    if (child == 0)
-    {
-        bool const went_well = bench::run(a.load);
-        std::fflush(stdout);
-        ::_exit(went_well ? EXIT_SUCCESS : EXIT_FAILURE);
-    }
+    ::pid_t const child = start_load(a);
     std::size_t accepted = 0;
     std::function<void()> accept = [&] {
         acceptor.async_accept([&](error_code const& ec, socket peer) {
@@ -241,6 +268,7 @@ int main(int argc, char* argv[])
 {
     namespace options = boost::program_options;
     arguments a;
+    a.program = std::filesystem::canonical(argv[0]).string();
     options::options_description description("Usage: bench_echo [options]");
     std::string names;
     for (auto const& s : servers)
@@ -262,7 +290,11 @@ int main(int argc, char* argv[])
         "bytes of a message")(
         "outstanding",
         options::value(&a.load.outstanding)->default_value(1),
-        "messages of each connection on their way at a time");
+        "messages of each connection on their way at a time")(
+        "load",
+        options::value(&a.load.port)->default_value(0),
+        "be the load of the server at this port of the loopback, instead of "
+        "a server with a load of its own");
     try
     {
         options::variables_map values;
@@ -279,6 +311,10 @@ int main(int argc, char* argv[])
             a.load.messages == 0 || a.load.size == 0)
         {
             throw options::error("no such server, or a number is zero");
+        }
+        if (a.load.port != 0)
+        {
+            return bench::run(a.load) ? EXIT_SUCCESS : EXIT_FAILURE;
         }
         return found->second(a);
     }
