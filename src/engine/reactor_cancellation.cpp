@@ -226,14 +226,15 @@ void operation::withdraw() noexcept
 void engine::set_deadline(operation& op) noexcept
 {
     using std::chrono::nanoseconds;
-    // The coarse clock is behind by at most its resolution, so a deadline
-    // counted from it is never early.
-    std::uint64_t const now = system::coarse_time() + clock_resolution_;
     std::uint64_t when = std::numeric_limits<std::uint64_t>::max() / 2;
     if (op.timeout.count() != 0)
     {
+        // The coarse clock may be behind by more than its resolution if the
+        // machine is busy, and a deadline must not be early.
         when = std::min(
-            when, now + static_cast<std::uint64_t>(op.timeout.count()));
+            when,
+            system::exact_time() +
+                static_cast<std::uint64_t>(op.timeout.count()));
     }
     if (op.expires_at != std::chrono::steady_clock::time_point())
     {
