@@ -359,10 +359,18 @@ bool engine::perform_send(descriptor& d, operation& op, turn* t) noexcept
     return true;
 }
 
-/// The result of a receive that got nothing.
+/// The result of a receive that got nothing. Returns false if it has to wait
+/// still.
 bool engine::end_receive(
     descriptor& d, operation& op, ssize_t result, unsigned char bit) noexcept
 {
+    if (bit == readiness::except && result == -EINVAL &&
+        system::poll_socket(d.fd, POLLPRI, false) == 0)
+    {
+        // What recv(2) says while there are no urgent data. With a socket
+        // that has failed it is final.
+        return false;
+    }
     d.add_ready(bit);
     if (result == 0)
     {
