@@ -281,8 +281,6 @@ void engine::schedule(descriptor& d) noexcept
     }
 }
 
-/// The next one with completions. Others are left to another thread, if
-/// there is one: a handler may wait for another socket's.
 descriptor_ptr engine::take_ready() noexcept
 {
     std::lock_guard<std::mutex> const lock(mutex_);
@@ -292,11 +290,28 @@ descriptor_ptr engine::take_ready() noexcept
     }
     descriptor_ptr d(&ready_.front(), false);
     ready_.pop_front();
-    if (!ready_.empty())
-    {
-        post_turn();
-    }
     return d;
+}
+
+/// The next one with completions; none after a handler that has stopped the
+/// context. Others are left to another thread, if there is one: a handler
+/// may wait for another socket's.
+descriptor_ptr engine::take_ready_in_turn(bool is_first) noexcept
+{
+    if (!is_first && stop_was_asked())
+    {
+        return nullptr;
+    }
+    descriptor_ptr d = take_ready();
+    post_turn_if_ready();
+    return d;
+}
+
+/// Whether no further handler may start.
+bool engine::stop_was_asked() noexcept
+{
+    std::lock_guard<std::mutex> const lock(mutex_);
+    return io_ && io_->stopped();
 }
 
 void engine::run_ready()
@@ -307,7 +322,8 @@ void engine::run_ready()
     });
     for (int budget = deliveries_per_turn; budget > 0;)
     {
-        descriptor_ptr const d = take_ready();
+        descriptor_ptr const d =
+            take_ready_in_turn(budget == deliveries_per_turn);
         if (!d)
         {
             return;

@@ -208,6 +208,8 @@ private:
     int deliver_from(descriptor& d, int budget);
     void give_back(descriptor& d) noexcept;
     descriptor_ptr take_ready() noexcept;
+    descriptor_ptr take_ready_in_turn(bool is_first) noexcept;
+    bool stop_was_asked() noexcept;
     void make_ready(descriptor& d) noexcept;
     void post_turn() noexcept;
     void post_turn_if_ready() noexcept;
