@@ -29,10 +29,12 @@ inline namespace OPSLOT_ABI {
 namespace detail {
 
 template<typename T>
-using enable_if_executor = std::enable_if_t<
+inline constexpr bool is_executor =
     boost::asio::is_executor<T>::value ||
-        boost::asio::execution::is_executor<T>::value,
-    int>;
+    boost::asio::execution::is_executor<T>::value;
+
+template<typename T>
+using enable_if_executor = std::enable_if_t<is_executor<T>, int>;
 
 /// The request of an accept into an existing socket.
 template<typename Socket>
@@ -192,9 +194,16 @@ class basic_acceptor : public basic_socket_core<Protocol, Executor>
     using default_token =
         typename boost::asio::default_completion_token<Executor>::type;
 
+    /// Contexts, executors, execution contexts and endpoints have overloads
+    /// of their own, also if they are not const.
     template<typename Token>
     using enable_if_token = std::enable_if_t<
-        !std::is_base_of_v<operation_context, std::decay_t<Token>>,
+        !std::is_base_of_v<operation_context, std::decay_t<Token>> &&
+            !detail::is_executor<std::decay_t<Token>> &&
+            !std::is_convertible_v<
+                std::decay_t<Token>&,
+                boost::asio::execution_context&> &&
+            !std::is_same_v<std::decay_t<Token>, typename Protocol::endpoint>,
         int>;
 
 public:

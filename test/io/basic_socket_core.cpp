@@ -645,6 +645,40 @@ BOOST_AUTO_TEST_CASE(an_executor_that_leads_to_no_context_is_refused)
         tcp::acceptor(empty, loopback), system_error, refused);
 }
 
+namespace {
+
+/// An executor that says nothing of a context.
+struct contextless_executor
+{
+    template<typename Function>
+    void execute(Function&& f) const
+    {
+        std::decay_t<Function>(std::forward<Function>(f))();
+    }
+
+    friend bool operator==(contextless_executor, contextless_executor) noexcept
+    {
+        return true;
+    }
+
+    friend bool operator!=(contextless_executor, contextless_executor) noexcept
+    {
+        return false;
+    }
+};
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(a_concrete_executor_without_a_context_is_refused)
+{
+    using socket =
+        opslot::basic_stream_socket<asio::ip::tcp, contextless_executor>;
+    BOOST_CHECK_EXCEPTION(
+        socket{contextless_executor()},
+        system_error,
+        is(opslot::error::no_execution_context));
+}
+
 // Lifetime
 
 BOOST_AUTO_TEST_CASE(sockets_may_outlive_their_io_context)

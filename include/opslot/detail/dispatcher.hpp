@@ -327,6 +327,8 @@ boost::asio::io_context* io_context_of(Executor const& executor) noexcept
     @return Null if `executor` is the plain executor of an execution
     context, where handlers run straight in the engine's turn and
     `keep_plain` is false.
+
+    @throws boost::system::system_error `error::no_execution_context`.
 */
 template<typename Executor>
 dispatcher_ptr
@@ -365,9 +367,13 @@ make_dispatcher(Executor const& executor, bool keep_plain = false)
         }
         return new dispatcher_for<Executor>(executor, &context_of(executor));
     }
-    else
+    else if constexpr (leads_to_execution_context<Executor>::value)
     {
         return new dispatcher_for<Executor>(executor, nullptr);
+    }
+    else
+    {
+        throw_error(error::no_execution_context);
     }
 }
 

@@ -57,10 +57,19 @@ struct executor_description
 template<typename Executor>
 executor_description describe(Executor const& executor)
 {
-    return {
-        context_of(executor),
-        boost::asio::any_io_executor(executor),
-        io_context_of(executor)};
+    boost::asio::execution_context& context = context_of(executor);
+    if constexpr (leads_to_execution_context<Executor>::value)
+    {
+        return {
+            context,
+            boost::asio::any_io_executor(executor),
+            io_context_of(executor)};
+    }
+    else
+    {
+        // context_of has thrown.
+        return {context, boost::asio::any_io_executor(), nullptr};
+    }
 }
 
 void intrusive_ptr_add_ref(engine*) noexcept;
