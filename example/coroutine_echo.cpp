@@ -3,9 +3,11 @@
 // cxxstd: 20
 
 // Sends back what it receives: one coroutine for each connection, and no
-// allocation for a message.
+// allocation for a message. co_await is the start of an operation and its
+// completion, at once or later.
 //
-// usage: coroutine_echo [port]
+//   coroutine_echo 7007
+//   nc 127.0.0.1 7007
 
 #include <opslot/tcp.hpp>
 
@@ -16,19 +18,15 @@
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 
 #include <array>
-#include <charconv>
 #include <chrono>
-#include <csignal>
-#include <cstring>
-#include <exception>
 #include <iostream>
-#include <system_error>
 #include <utility>
+
+#include "support/server_program.hpp"
 
 namespace asio = boost::asio;
 using boost::system::error_code;
@@ -87,30 +85,12 @@ asio::awaitable<void> listen(tcp::acceptor acceptor)
 
 int main(int argc, char* argv[])
 {
-    char const* const text = argc > 1 ? argv[1] : "7007";
-    unsigned short port = 0;
-    auto const [end, error] =
-        std::from_chars(text, text + std::strlen(text), port);
-    if (argc > 2 || error != std::errc() || *end != '\0')
-    {
-        std::cerr << "usage: coroutine_echo [port]\n";
-        return 2;
-    }
-    try
-    {
+    return support::server_main(argc, argv, {7007}, [](auto const& options) {
         asio::io_context io(1);
-        tcp::acceptor acceptor(io, {asio::ip::address_v4::loopback(), port});
-        // The coroutines, and the sockets in them, end with the io_context.
-        asio::signal_set signals(io, SIGINT, SIGTERM);
-        signals.async_wait([&](error_code, int) { io.stop(); });
-        std::cout << "listening on " << acceptor.local_endpoint() << std::endl;
+        tcp::acceptor acceptor(io, options.endpoint());
+        auto const endpoint = acceptor.local_endpoint();
         asio::co_spawn(io, listen(std::move(acceptor)), asio::detached);
-        io.run();
-        return 0;
-    }
-    catch (std::exception const& e)
-    {
-        std::cerr << "coroutine_echo: " << e.what() << '\n';
-        return 1;
-    }
+        // The coroutines, and the sockets in them, go with the io_context.
+        support::run(io, endpoint, [&] { io.stop(); });
+    });
 }

@@ -23,6 +23,7 @@ allocations_are_seen(boost::unit_test::test_unit_id)
 BOOST_AUTO_TEST_CASE(
     no_message_allocates, *boost::unit_test::precondition(allocations_are_seen))
 {
+    using server = support::session_server<session>;
     auto const run = examples::count_allocations<server>(
         examples::echo_traffic, [](auto& io, auto const& endpoint) {
             return std::make_unique<server>(io, endpoint);

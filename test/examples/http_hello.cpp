@@ -34,7 +34,7 @@ std::string const not_found =
 // What a conversation answers to bytes that come in parts of this size.
 std::string replies_to(std::string_view bytes, std::size_t part)
 {
-    conversation c;
+    http::conversation c(answer);
     std::string all;
     while (!bytes.empty())
     {
@@ -395,6 +395,7 @@ allocations_are_seen(boost::unit_test::test_unit_id)
 BOOST_AUTO_TEST_CASE(
     no_request_allocates, *boost::unit_test::precondition(allocations_are_seen))
 {
+    using server = support::session_server<session>;
     auto const run = examples::count_allocations<server>(
         http_traffic, [](auto& io, auto const& endpoint) {
             opslot::reactor_options options;

@@ -1,0 +1,247 @@
+#ifndef OPSLOT_EXAMPLE_REQUEST_PARSER_HPP
+#define OPSLOT_EXAMPLE_REQUEST_PARSER_HPP
+
+// Copyright (c) 2026 The opslot authors
+// Distributed under the Boost Software License, Version 1.0.
+
+#include <algorithm>
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <system_error>
+
+namespace http {
+
+/// What the head of a request says.
+struct request
+{
+    /// A part of what was parsed last, and valid as long as that is.
+    std::string_view target;
+    bool is_head = false;
+    bool is_1_0 = false;
+    bool expects_continue = false;
+    /// The client wants to send more requests on this connection.
+    bool keeps_alive = false;
+    std::uint64_t body_size = 0;
+};
+
+/// Reads the head of one request, line by line as it arrives (RFC 9112).
+class request_parser
+{
+public:
+    enum class result
+    {
+        incomplete,
+        complete,
+        refused
+    };
+
+    /** Goes on reading.
+
+        @param in What has arrived, from the first byte of the request on. It
+        may have moved since the last call. No line is read twice.
+    */
+    result parse(std::string_view in)
+    {
+        bool is_last = false;
+        while (!is_last && refusal_.empty())
+        {
+            auto const end = in.find('\n', size_);
+            if (end == in.npos)
+            {
+                return result::incomplete;
+            }
+            is_last = parse_line(in.substr(0, end), size_);
+            size_ = end + 1;
+        }
+        request_.target = in.substr(target_begin_, target_size_);
+        return refusal_.empty() ? result::complete : result::refused;
+    }
+
+    /// The status to refuse the request with.
+    std::string_view refusal() const { return refusal_; }
+
+    /// What was read; all there is once the head is complete.
+    request const& get() const { return request_; }
+
+    /// How many bytes were read.
+    std::size_t size() const { return size_; }
+
+private:
+    // Reads `in` from `begin` on. True: it was the last line.
+    bool parse_line(std::string_view in, std::size_t begin)
+    {
+        auto const line = in.substr(begin, in.size() - begin - 1);
+        if (in.size() == begin || in.find('\r', begin) != in.size() - 1)
+        {
+            refuse("400 Bad Request");
+        }
+        else if (line.empty())
+        {
+            return has_request_line() && finish();
+        }
+        else if (has_request_line())
+        {
+            parse_field(line);
+        }
+        else
+        {
+            parse_request_line(line, begin);
+        }
+        return false;
+    }
+
+    bool has_request_line() const { return target_size_ != 0; }
+
+    void parse_request_line(std::string_view line, std::size_t begin)
+    {
+        auto const first = line.find(' ');
+        auto const last = line.rfind(' ');
+        if (first == last || !is_token(line.substr(0, first)))
+        {
+            return refuse("400 Bad Request");
+        }
+        auto const version = line.substr(last + 1);
+        auto const target = line.substr(first + 1, last - first - 1);
+        if (version != "HTTP/1.1" && version != "HTTP/1.0")
+        {
+            return refuse("400 Bad Request");
+        }
+        request_.is_1_0 = version == "HTTP/1.0";
+        request_.is_head = line.substr(0, first) == "HEAD";
+        if (target.empty() || target.find_first_of(" \t") != target.npos)
+        {
+            return refuse("400 Bad Request");
+        }
+        target_begin_ = begin + first + 1;
+        target_size_ = target.size();
+    }
+
+    void parse_field(std::string_view line)
+    {
+        auto const colon = line.find(':');
+        auto const name = line.substr(0, colon);
+        if (colon == line.npos || !is_token(name))
+        {
+            return refuse("400 Bad Request");
+        }
+        auto const value = trim(line.substr(colon + 1));
+        if (same(name, "Host"))
+        {
+            parse_host();
+        }
+        else if (same(name, "Connection"))
+        {
+            parse_connection(value);
+        }
+        else if (same(name, "Content-Length"))
+        {
+            parse_body_size(value);
+        }
+        else if (same(name, "Transfer-Encoding"))
+        {
+            refuse("501 Not Implemented");
+        }
+        else if (same(name, "Expect"))
+        {
+            request_.expects_continue =
+                same(value, "100-continue") && !request_.is_1_0;
+        }
+    }
+
+    void parse_host()
+    {
+        if (has_host_)
+        {
+            refuse("400 Bad Request");
+        }
+        has_host_ = true;
+    }
+
+    void parse_connection(std::string_view list)
+    {
+        while (!list.empty())
+        {
+            auto const end = std::min(list.find(','), list.size() - 1);
+            auto const option = trim(list.substr(0, list.find(',')));
+            wants_close_ = wants_close_ || same(option, "close");
+            wants_more_ = wants_more_ || same(option, "keep-alive");
+            list.remove_prefix(end + 1);
+        }
+    }
+
+    void parse_body_size(std::string_view value)
+    {
+        std::uint64_t number = 0;
+        auto const end = value.data() + value.size();
+        auto const parsed = std::from_chars(value.data(), end, number);
+        if (value.empty() || parsed.ptr != end ||
+            body_size_.value_or(number) != number)
+        {
+            refuse("400 Bad Request");
+        }
+        else if (parsed.ec != std::errc())
+        {
+            refuse("413 Content Too Large");
+        }
+        body_size_ = number;
+    }
+
+    bool finish()
+    {
+        if (!has_host_ && !request_.is_1_0)
+        {
+            refuse("400 Bad Request");
+        }
+        request_.keeps_alive =
+            !wants_close_ && (wants_more_ || !request_.is_1_0);
+        request_.body_size = body_size_.value_or(0);
+        return true;
+    }
+
+    void refuse(std::string_view status) { refusal_ = status; }
+
+    // A name of a method or of a field (RFC 9110, 5.6.2).
+    static bool is_token(std::string_view s)
+    {
+        return !s.empty() &&
+               s.find_first_not_of("!#$%&'*+-.^_`|~0123456789"
+                                   "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                   "abcdefghijklmnopqrstuvwxyz") == s.npos;
+    }
+
+    static std::string_view trim(std::string_view s)
+    {
+        s.remove_prefix(std::min(s.find_first_not_of(" \t"), s.size()));
+        return s.substr(0, s.find_last_not_of(" \t") + 1);
+    }
+
+    // Compares without regard to the case of ASCII letters.
+    static bool same(std::string_view a, std::string_view b)
+    {
+        auto const lower = [](char c) {
+            return 'A' <= c && c <= 'Z' ? static_cast<char>(c + ('a' - 'A'))
+                                        : c;
+        };
+        return std::equal(
+            a.begin(), a.end(), b.begin(), b.end(), [&](char x, char y) {
+                return lower(x) == lower(y);
+            });
+    }
+
+    request request_;
+    std::string_view refusal_;
+    std::size_t size_ = 0;
+    std::size_t target_begin_ = 0;
+    std::size_t target_size_ = 0;
+    std::optional<std::uint64_t> body_size_;
+    bool has_host_ = false;
+    bool wants_close_ = false;
+    bool wants_more_ = false;
+};
+
+} // namespace http
+
+#endif
