@@ -283,6 +283,7 @@ void engine::after_fork()
     system::close_socket(old_readable);
     open_set();
     kicked_ = false;
+    rescue_is_set_ = false;
     if (watch_)
     {
         watch_->assign(set_);

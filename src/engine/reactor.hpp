@@ -254,7 +254,7 @@ private:
     int timer_ = -1;
     /// A timer that wakes another thread for what this one has fetched.
     int rescue_ = -1;
-    std::uint64_t rescue_at_ = 0;
+    bool rescue_is_set_ = false;
     /// The last turn took long.
     bool is_slow_ = false;
     std::optional<boost::asio::posix::basic_stream_descriptor<

@@ -141,10 +141,11 @@ void engine::hand_on(turn const& t)
     {
         kick();
     }
-    else if (t.begun >= rescue_at_)
+    else if (!rescue_is_set_)
     {
-        rescue_at_ = t.begun + clock_resolution_;
-        system::timer_set(rescue_, rescue_at_ + clock_resolution_);
+        // One that was set before comes in time, whenever that was.
+        rescue_is_set_ = true;
+        system::timer_set(rescue_, t.begun + 2 * clock_resolution_);
         count(current_turn(), counter::timer_calls);
     }
 }
@@ -183,6 +184,7 @@ bool engine::note_event(::epoll_event const& e) noexcept
     if (index >= first_signal)
     {
         kicked_ = kicked_ && e.data.u64 != kick_data;
+        rescue_is_set_ = rescue_is_set_ && e.data.u64 != rescue_data;
         return e.data.u64 == timer_data;
     }
     descriptor& d = chunks_[index / chunk_size][index % chunk_size];
