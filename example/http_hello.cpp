@@ -46,12 +46,12 @@ public:
     {
         // 2. Describe the operations; the buffers are different each time.
         rx_.completion_handler([this](auto&) { go_on(received()); });
-        tx_.completion_handler([this](auto&) { go_on(sent() && reply()); });
-        for (auto* context : {&rx_, &tx_})
-        {
-            context->timeout(std::chrono::minutes(1));
-            context->keep_alive(*this);
-        }
+        tx_.completion_handler(
+            [this](auto&) { go_on(!tx_.error() && reply()); });
+        rx_.timeout(std::chrono::minutes(1));
+        tx_.timeout(std::chrono::minutes(1));
+        rx_.keep_alive(*this);
+        tx_.keep_alive(*this);
     }
 
     void start() { go_on(true); }
@@ -76,38 +76,29 @@ private:
         return !rx_.error() && reply();
     }
 
-    bool sent() const { return !tx_.error(); }
-
     // Sends all replies there are. True: receive more.
     bool reply()
     {
-        for (;;)
+        tx_.buffer(conversation_.replies());
+        while (tx_.buffer().size() != 0)
         {
-            tx_.buffer(conversation_.replies());
-            if (tx_.buffer().size() == 0)
-            {
-                break;
-            }
-            if (socket_.start_send(tx_) == opslot::pending || !sent())
+            if (socket_.start_send(tx_) == opslot::pending || tx_.error())
             {
                 return false;
             }
+            tx_.buffer(conversation_.replies());
         }
         if (conversation_.is_over())
         {
-            linger();
+            // To close with bytes unread would reset the connection, and the
+            // client might lose the last reply (RFC 9112, 9.6).
+            boost::system::error_code ignored;
+            socket_.shutdown(tcp::socket::shutdown_send, ignored);
+            end_ =
+                std::min(end_, steady_clock::now() + std::chrono::seconds(2));
+            rx_.expires_at(end_);
         }
         return true;
-    }
-
-    // To close now, with bytes unread, would reset the connection, and the
-    // client might lose the last reply (RFC 9112, 9.6).
-    void linger()
-    {
-        boost::system::error_code ignored;
-        socket_.shutdown(tcp::socket::shutdown_send, ignored);
-        end_ = std::min(end_, steady_clock::now() + std::chrono::seconds(2));
-        rx_.expires_at(end_);
     }
 };
 

@@ -38,8 +38,6 @@ struct connection : opslot::stream_context
 
 class server
 {
-    static constexpr std::size_t buffer_size = 4096;
-
     opslot::buffer_slab slab_;
     std::vector<connection*> connections_;
     tcp::acceptor acceptor_;
@@ -47,12 +45,21 @@ class server
 
 public:
     server(asio::io_context& io, tcp::endpoint const& at, std::size_t limit)
-        : slab_(buffer_size, limit)
+        : slab_(4096, limit)
         , acceptor_(io, at)
         , pool_(
               io,
               {limit, limit},
-              [this](connection& c, std::size_t index) { describe(c, index); },
+              [this](connection& c, std::size_t index) {
+                  // 2. Describe what it does for every connection to come.
+                  connections_.push_back(&c);
+                  c.buffer(slab_[index]);
+                  c.timeout(std::chrono::minutes(1));
+                  c.completion_handler([this, &c](auto&) { go_on(c); });
+                  c.accept.completion_handler(
+                      [this, &c](auto&) { accepted(c); });
+                  c.accept.keep_alive(c);
+              },
               io.get_executor())
     {
         acceptor_.set_option(tcp::no_delay(true)); // for what is accepted
@@ -76,17 +83,6 @@ public:
     }
 
 private:
-    // 2. Describe what each of them does, once.
-    void describe(connection& c, std::size_t index)
-    {
-        connections_.push_back(&c);
-        c.buffer(slab_[index]);
-        c.timeout(std::chrono::minutes(1));
-        c.completion_handler([this, &c](auto&) { go_on(c); });
-        c.accept.completion_handler([this, &c](auto&) { accepted(c); });
-        c.accept.keep_alive(c);
-    }
-
     //[accept
     // Accepts when there is a context: clients beyond the limit wait.
     void acquire()
@@ -106,7 +102,7 @@ private:
             return support::retry_later(acceptor_, ec, [this] { acquire(); });
         }
         c.socket = c.accept.take_socket();
-        c.slice(0, buffer_size);
+        c.slice(0, slab_.buffer_size());
         go_on(c, c.socket.start_receive(c)); // 3. Start.
         acquire();
     }
@@ -114,14 +110,14 @@ private:
     //]
 
     // 4. Pending: the handler will go on here. 5. Completed: the result is
-    // there. 6. Start again; else the last reference goes, back to the pool.
+    // there. 6. Start the next operation; without one, the pool has it back.
     void go_on(connection& c, opslot::start_result result = opslot::completed)
     {
         while (result == opslot::completed && !c.error())
         {
             bool const received =
                 c.last_operation() == opslot::operation_kind::receive;
-            c.slice(0, received ? c.bytes_transferred() : buffer_size);
+            c.slice(0, received ? c.bytes_transferred() : slab_.buffer_size());
             result =
                 received ? c.socket.start_send(c) : c.socket.start_receive(c);
         }

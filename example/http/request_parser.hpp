@@ -45,15 +45,14 @@ public:
     */
     result parse(std::string_view in)
     {
-        bool is_last = false;
-        while (!is_last && refusal_.empty())
+        for (bool is_last = false; !is_last && refusal_.empty();)
         {
             auto const end = in.find('\n', size_);
             if (end == in.npos)
             {
                 return result::incomplete;
             }
-            is_last = parse_line(in.substr(0, end), size_);
+            is_last = parse_line(in.substr(size_, end - size_));
             size_ = end + 1;
         }
         request_.target = in.substr(target_begin_, target_size_);
@@ -70,32 +69,26 @@ public:
     std::size_t size() const { return size_; }
 
 private:
-    // Reads `in` from `begin` on. True: it was the last line.
-    bool parse_line(std::string_view in, std::size_t begin)
+    // True: it was the last line.
+    bool parse_line(std::string_view line)
     {
-        auto const line = in.substr(begin, in.size() - begin - 1);
-        if (in.size() == begin || in.find('\r', begin) != in.size() - 1)
+        if (line.empty() || line.find('\r') != line.size() - 1)
         {
             refuse("400 Bad Request");
+            return false;
         }
-        else if (line.empty())
+        line.remove_suffix(1);
+        if (line.empty()) // the end, unless it is in front of the request
         {
             return has_request_line() && finish();
         }
-        else if (has_request_line())
-        {
-            parse_field(line);
-        }
-        else
-        {
-            parse_request_line(line, begin);
-        }
+        has_request_line() ? parse_field(line) : parse_request_line(line);
         return false;
     }
 
     bool has_request_line() const { return target_size_ != 0; }
 
-    void parse_request_line(std::string_view line, std::size_t begin)
+    void parse_request_line(std::string_view line)
     {
         auto const first = line.find(' ');
         auto const last = line.rfind(' ');
@@ -115,7 +108,7 @@ private:
         {
             return refuse("400 Bad Request");
         }
-        target_begin_ = begin + first + 1;
+        target_begin_ = size_ + first + 1;
         target_size_ = target.size();
     }
 
@@ -164,11 +157,11 @@ private:
     {
         while (!list.empty())
         {
-            auto const end = std::min(list.find(','), list.size() - 1);
-            auto const option = trim(list.substr(0, list.find(',')));
+            auto const end = std::min(list.find(','), list.size());
+            auto const option = trim(list.substr(0, end));
             wants_close_ = wants_close_ || same(option, "close");
             wants_more_ = wants_more_ || same(option, "keep-alive");
-            list.remove_prefix(end + 1);
+            list.remove_prefix(std::min(end + 1, list.size()));
         }
     }
 
@@ -233,6 +226,7 @@ private:
 
     request request_;
     std::string_view refusal_;
+    // How much was read: where the next line begins.
     std::size_t size_ = 0;
     std::size_t target_begin_ = 0;
     std::size_t target_size_ = 0;
