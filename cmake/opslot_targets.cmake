@@ -13,7 +13,8 @@ function(opslot_set_warnings target)
             # Wrong about std::optional and boost::function in Boost's own
             # headers, by inlining: a warning, but no error.
             target_compile_options(${target} PRIVATE
-                -Wno-error=maybe-uninitialized -Wno-error=uninitialized)
+                -Wno-error=maybe-uninitialized -Wno-error=uninitialized
+                -Wno-error=mismatched-new-delete)
         endif()
     elseif(MSVC)
         target_compile_options(${target} PRIVATE
