@@ -109,7 +109,8 @@ int timer_set(int fd, std::uint64_t nanoseconds) noexcept;
 std::uint64_t coarse_time() noexcept;
 /// The monotonic clock, in nanoseconds.
 std::uint64_t exact_time() noexcept;
-/// How far `coarse_time` may be behind, in nanoseconds.
+/// The time between the ticks of `coarse_time`, in nanoseconds. It may be
+/// behind by more if the machine is busy.
 std::uint64_t coarse_resolution() noexcept;
 
 } // namespace system

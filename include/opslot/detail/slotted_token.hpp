@@ -314,7 +314,8 @@ public:
     }
 };
 
-/// Everything that is associated with a handler is the target's,
+/// Everything that is associated with a handler is the target's, but for what
+/// the handler has as a member.
 template<
     template<class, class>
     class Associator,
@@ -371,63 +372,6 @@ struct associator<
           opslot::detail::slotted_caller<Handler>,
           DefaultCandidate>
 {};
-
-/// except the memory
-template<class Handler, class Allocator>
-struct associated_allocator<opslot::detail::slotted_handler<Handler>, Allocator>
-{
-    using type = opslot::detail::slotted_allocator<void>;
-
-    static type
-    get(opslot::detail::slotted_handler<Handler> const& handler) noexcept
-    {
-        return handler.get_allocator();
-    }
-
-    static type
-    get(opslot::detail::slotted_handler<Handler> const& handler,
-        Allocator const&) noexcept
-    {
-        return handler.get_allocator();
-    }
-};
-
-template<class Handler, class Allocator>
-struct associated_allocator<
-    opslot::detail::slotted_executor_handler<Handler>,
-    Allocator>
-{
-    using type = opslot::detail::slotted_allocator<void>;
-
-    static type get(opslot::detail::slotted_executor_handler<Handler> const&
-                        handler) noexcept
-    {
-        return handler.get_allocator();
-    }
-
-    static type
-    get(opslot::detail::slotted_executor_handler<Handler> const& handler,
-        Allocator const&) noexcept
-    {
-        return handler.get_allocator();
-    }
-};
-
-/// and the executor where it is unwrapped.
-template<class Handler, class Executor>
-struct associated_executor<
-    opslot::detail::slotted_executor_handler<Handler>,
-    Executor>
-{
-    using type = opslot::detail::slotted_executor;
-
-    static type const&
-    get(opslot::detail::slotted_executor_handler<Handler> const& handler,
-        Executor const& = Executor()) noexcept
-    {
-        return handler.get_executor();
-    }
-};
 
 } // namespace asio
 } // namespace boost
