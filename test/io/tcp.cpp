@@ -7,16 +7,13 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/read_until.hpp>
-#include <boost/asio/write.hpp>
 #include <boost/system/error_code.hpp>
 #include <boost/test/unit_test.hpp>
 
-#include <memory>
-#include <string>
 #include <type_traits>
 #include <utility>
 
+#include "support/asio_application.hpp"
 #include "support/open_descriptors.hpp"
 #include "support/run.hpp"
 
@@ -25,59 +22,6 @@ namespace {
 namespace asio = boost::asio;
 using boost::system::error_code;
 using tcp = opslot::tcp;
-
-// As an application for Asio has it.
-class session : public std::enable_shared_from_this<session>
-{
-public:
-    explicit session(tcp::socket socket)
-        : socket_(std::move(socket))
-    {}
-
-    void start()
-    {
-        socket_.set_option(tcp::no_delay(true));
-        asio::async_read_until(
-            socket_,
-            asio::dynamic_buffer(data_),
-            '\n',
-            [self = shared_from_this()](error_code ec, std::size_t n) {
-                if (!ec)
-                {
-                    self->reply(n);
-                }
-            });
-    }
-
-private:
-    void reply(std::size_t n)
-    {
-        asio::async_write(
-            socket_,
-            asio::buffer(data_, n),
-            [self = shared_from_this(), n](error_code ec, std::size_t) {
-                self->data_.erase(0, n);
-                if (!ec)
-                {
-                    self->start();
-                }
-            });
-    }
-
-    tcp::socket socket_;
-    std::string data_;
-};
-
-void accept(tcp::acceptor& acceptor)
-{
-    acceptor.async_accept([&](error_code ec, tcp::socket socket) {
-        if (!ec)
-        {
-            std::make_shared<session>(std::move(socket))->start();
-            accept(acceptor);
-        }
-    });
-}
 
 } // namespace
 
@@ -111,42 +55,10 @@ BOOST_AUTO_TEST_CASE(the_types_of_the_library_belong_together)
 BOOST_AUTO_TEST_CASE(an_application_of_asio_runs_on_it)
 {
     support::descriptor_check const leaks;
-    asio::io_context io;
-    tcp::acceptor acceptor(io, tcp::endpoint(tcp::v4(), 0));
-    accept(acceptor);
-
-    tcp::socket client(io);
-    tcp::resolver resolver(io);
-    std::string reply;
-    bool ended = false;
-    resolver.async_resolve(
-        "127.0.0.1",
-        std::to_string(acceptor.local_endpoint().port()),
-        [&](error_code ec, tcp::resolver::results_type const& results) {
-            BOOST_REQUIRE(!ec);
-            opslot::async_connect(
-                client, results, [&](error_code ec1, tcp::endpoint const&) {
-                    BOOST_REQUIRE(!ec1);
-                    asio::async_write(
-                        client,
-                        asio::buffer("hello\n", 6),
-                        [&](error_code ec2, std::size_t) {
-                            BOOST_REQUIRE(!ec2);
-                            asio::async_read_until(
-                                client,
-                                asio::dynamic_buffer(reply),
-                                '\n',
-                                [&](error_code ec3, std::size_t) {
-                                    BOOST_TEST(!ec3);
-                                    ended = true;
-                                    client.close();
-                                    acceptor.close();
-                                });
-                        });
-                });
+    auto const reply = support::asio_application<tcp>().run(
+        [](auto& socket, auto const& results, auto handler) {
+            opslot::async_connect(socket, results, std::move(handler));
         });
-    support::run(io);
-    BOOST_TEST(ended);
     BOOST_TEST(reply == "hello\n");
 }
 
