@@ -67,6 +67,7 @@ public:
                 receive();
             }
         });
+        receiving_.buffer(asio::buffer(storage_));
         receiving_.keep_alive(*this);
         sending_.keep_alive(*this);
     }
@@ -76,11 +77,8 @@ public:
 private:
     void receive()
     {
-        do
-        {
-            receiving_.buffer(asio::buffer(storage_));
-        } while (socket_.start_receive(receiving_) == opslot::completed &&
-                 echo());
+        while (socket_.start_receive(receiving_) == opslot::completed && echo())
+        {}
     }
 
     /// Returns true if the message was sent at once.

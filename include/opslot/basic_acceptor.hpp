@@ -651,7 +651,7 @@ private:
             struct nothing final : detail::operation
             {
                 nothing() noexcept
-                    : operation(nullptr)
+                    : operation(nullptr, nullptr)
                 {}
             } const succeeded;
 

@@ -17,6 +17,7 @@
 #include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/execution_context.hpp>
+#include <boost/config.hpp>
 #include <boost/system/error_code.hpp>
 
 #include <cstddef>
@@ -585,9 +586,10 @@ private:
     static void* prepare(stream_context& context, operation_kind kind)
     {
         detail::context_access::require_start(context);
-        if (!detail::stream_context_access::has_buffers_for(context, kind))
+        if (BOOST_UNLIKELY(
+                !detail::stream_context_access::has_buffers_for(context, kind)))
         {
-            detail::throw_if(error::no_buffer);
+            detail::throw_error(error::no_buffer);
         }
         return detail::stream_context_access::request(context);
     }

@@ -69,6 +69,7 @@ namespace detail {
 
 /// Throws `boost::system::system_error`.
 [[noreturn]] void throw_error(boost::system::error_code const& ec);
+[[noreturn]] void throw_error(error e);
 
 /// The same unless `ec` is success.
 inline void throw_if(boost::system::error_code const& ec)

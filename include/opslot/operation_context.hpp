@@ -16,6 +16,7 @@
 #include <opslot/operation_kind.hpp>
 
 #include <boost/asio/associated_executor.hpp>
+#include <boost/config.hpp>
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 #include <boost/system/error_code.hpp>
 
@@ -199,7 +200,7 @@ public:
     /// True once `dispose` was called and no operation is pending.
     bool is_disposed() const noexcept
     {
-        return !is_pending() && disposed_.load(std::memory_order_acquire);
+        return !is_pending() && was_disposed();
     }
 
     /** Ends the pending operation with `operation_aborted`.
@@ -233,7 +234,7 @@ public:
 
 protected:
     operation_context() noexcept
-        : operation(&operation_context::on_event)
+        : operation(&operation_context::deliver, &operation_context::on_event)
     {}
 
     ~operation_context() { release(); }
@@ -243,10 +244,7 @@ protected:
     void release() noexcept;
 
     /// Neither pending nor disposed.
-    bool is_idle() const noexcept
-    {
-        return !is_pending() && !disposed_.load(std::memory_order_relaxed);
-    }
+    bool is_idle() const noexcept { return !is_pending() && !was_disposed(); }
 
     /// Throws if an operation is pending or the context is disposed.
     void check_idle() const;
@@ -274,7 +272,8 @@ protected:
         handler_.template store<operation_context, Context>(
             std::forward<Handler>(handler));
         handler_via_ = std::move(handler_via);
-        update_wants_hold();
+        deliver_directly_ = &deliver_to<Context, handler_type>;
+        update_delivery();
     }
 
 private:
@@ -284,21 +283,99 @@ private:
     friend void intrusive_ptr_add_ref(operation_context*) noexcept;
     friend void intrusive_ptr_release(operation_context*) noexcept;
 
+    // What starts look at besides the place, in one byte.
+
+    static constexpr unsigned char disposed = 1;
+    /// No pointer was seen yet to own the owner; once one does, one will
+    /// until the owner is destroyed.
+    static constexpr unsigned char owner_is_unknown = 2;
+
     static void on_event(operation& op, event e);
+    static void deliver(operation& op, bool is_alone);
+
+    /// `deliver` where the handler is called directly, with nothing to do
+    /// besides.
+    template<typename Context, typename Handler>
+    static void deliver_to(operation& op, bool is_alone)
+    {
+        auto& self = static_cast<operation_context&>(op);
+        if (is_alone)
+        {
+            self.be_over();
+            lone_call const running(self);
+            self.handler_.template get<Handler>()(static_cast<Context&>(self));
+        }
+        else
+        {
+            lending_call const running(self);
+            self.be_over();
+            self.handler_.template get<Handler>()(static_cast<Context&>(self));
+        }
+    }
+
+    /// Calls the handler and leaves the reference to the owner in place, so
+    /// that the next operation need not take one.
+    class lone_call
+    {
+    public:
+        BOOST_FORCEINLINE explicit lone_call(operation_context& c) noexcept
+            : context_(c)
+            , call_(c.handler_)
+        {}
+
+        BOOST_FORCEINLINE ~lone_call()
+        {
+            if (call_.has_storage() && !context_.is_pending())
+            {
+                context_.let_go();
+            }
+        }
+
+    private:
+        operation_context& context_;
+        detail::handler_storage::call const call_;
+    };
+
+    /// Calls the handler with the reference to the owner on the stack, since
+    /// the next operation may end before it returns. That operation copies
+    /// the reference, which costs less than to ask the owner for another.
+    class lending_call
+    {
+    public:
+        explicit lending_call(operation_context& c) noexcept
+            : owner_(c.take_held())
+            , call_(c.handler_, &owner_)
+        {}
+
+    private:
+        detail::held_reference const owner_;
+        detail::handler_storage::call const call_;
+    };
+
+    detail::held_reference take_held() noexcept
+    {
+        wants_hold = static_cast<bool>(owner_);
+        return std::move(held_);
+    }
+
+    bool was_disposed() const noexcept
+    {
+        return (blocks_.load(std::memory_order_acquire) & disposed) != 0;
+    }
 
     /// Whether an operation may be started.
     bool can_start() noexcept
     {
-        if (owner_ && !owner_is_known_)
-        {
-            owner_is_known_ = owner_.is_owned();
-            return is_idle() && owner_is_known_;
-        }
-        return is_idle();
+        return !is_pending() &&
+               (BOOST_LIKELY(blocks_.load(std::memory_order_acquire) == 0) ||
+                finds_owner());
     }
+
+    bool finds_owner() noexcept;
 
     /// Why none may be started; success if one may.
     boost::system::error_code check_start() const noexcept;
+    [[noreturn]] void reject_start() const;
 
     /// Describes the next operation. What only token operations set is
     /// reset when they end, and the executor is set when it goes pending.
@@ -310,23 +387,14 @@ private:
         operation::error = boost::system::error_code();
     }
 
-    /// The operation is over: what holds for one operation is reset.
-    void reset_start() noexcept
+    /// The operation is over, and was delivered: is idle or disposed from
+    /// here on.
+    BOOST_FORCEINLINE void be_over() noexcept
     {
-        if (has_deadline)
+        if (BOOST_UNLIKELY(has_deadline))
         {
             reset_deadline();
         }
-        if (via)
-        {
-            via.reset();
-        }
-    }
-
-    /// Is idle or disposed from here on.
-    void become_idle() noexcept
-    {
-        reset_start();
         place.store(
             detail::operation_place::nowhere, std::memory_order_release);
     }
@@ -334,15 +402,15 @@ private:
     void reset_deadline() noexcept;
     void set_owner(detail::owner_reference owner);
     void hold() noexcept;
-    void call_alone();
+    void let_go() noexcept;
     void end(bool calls_handler);
-    void update_wants_hold() noexcept;
+    void update_delivery() noexcept;
 
     detail::handler_storage handler_;
     detail::dispatcher_ptr handler_via_;
     detail::owner_reference owner_;
-    /// A pointer was seen to own it, so it will until it is destroyed.
-    bool owner_is_known_ = false;
+    /// `deliver_to` for the stored handler.
+    deliver_function deliver_directly_ = &operation_context::deliver;
     /// The token operation that is under way on this context.
     detail::token_record* record_ = nullptr;
     /// What the pending operation holds; while a handler is called with no
@@ -353,7 +421,7 @@ private:
     void (*recycle_)(operation_context*) noexcept = nullptr;
     std::atomic<std::uint32_t> references_{0};
     detail::wait_request wait_;
-    std::atomic<bool> disposed_{false};
+    std::atomic<unsigned char> blocks_{0};
 };
 
 namespace detail {
@@ -377,9 +445,9 @@ struct context_access
     /// Throws what is wrong with starting an operation.
     static void require_start(operation_context& c)
     {
-        if (!c.can_start())
+        if (BOOST_UNLIKELY(!c.can_start()))
         {
-            throw_if(c.check_start());
+            c.reject_start();
         }
     }
 
@@ -392,6 +460,7 @@ struct context_access
     static void record(operation_context& c, token_record* r) noexcept
     {
         c.record_ = r;
+        c.update_delivery();
     }
 
     static wait_request& wait(operation_context& c) noexcept { return c.wait_; }
@@ -409,7 +478,7 @@ struct context_access
         void (*recycle)(operation_context*) noexcept) noexcept
     {
         c.recycle_ = recycle;
-        c.update_wants_hold();
+        c.update_delivery();
     }
 };
 

@@ -149,7 +149,10 @@ public:
     void clear_buffers();
 
     /// The chosen part of the buffer; empty if there is none or a list.
-    boost::asio::mutable_buffer buffer() const noexcept { return part_; }
+    boost::asio::mutable_buffer buffer() const noexcept
+    {
+        return transfer_.one;
+    }
 
     /// Where the chosen part begins in the buffer, in bytes.
     std::size_t offset() const noexcept { return lead_; }
@@ -218,7 +221,7 @@ private:
         {
             change_buffers(set_as);
         }
-        part_ = part;
+        transfer_.one = part;
         lead_ = lead;
         whole_size_ = whole_size;
     }
@@ -231,7 +234,6 @@ private:
     }
 
     detail::transfer_request transfer_;
-    boost::asio::mutable_buffer part_;
     /// Where the part begins in the buffer, and the size of that.
     std::size_t lead_ = 0;
     std::size_t whole_size_ = 0;

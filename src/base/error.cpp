@@ -81,6 +81,11 @@ boost::system::error_category const& error_category() noexcept
     return instance;
 }
 
+void detail::throw_error(error e)
+{
+    throw_error(make_error_code(e));
+}
+
 void detail::throw_error(boost::system::error_code const& ec)
 {
     boost::throw_exception(

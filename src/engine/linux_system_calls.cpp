@@ -67,15 +67,14 @@ int address_of(
 
 } // namespace
 
-ssize_t receive_failed(int fd, void* data, std::size_t size, int flags) noexcept
+ssize_t receive(int fd, void* data, std::size_t size) noexcept
 {
-    return errno == EINTR ? receive(fd, data, size, flags) : -errno;
+    return retry([&] { return receive_once(fd, data, size); });
 }
 
-ssize_t
-send_failed(int fd, void const* data, std::size_t size, int flags) noexcept
+ssize_t send(int fd, void const* data, std::size_t size) noexcept
 {
-    return errno == EINTR ? send(fd, data, size, flags) : -errno;
+    return retry([&] { return send_once(fd, data, size); });
 }
 
 ssize_t receive_vector(

@@ -16,6 +16,7 @@
 
 #include <boost/system/error_code.hpp>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 
@@ -37,25 +38,26 @@ inline boost::system::error_code error_of(ssize_t result) noexcept
 
 // Transfers never wait and never raise SIGPIPE.
 
-/// The negated error of a call that has just failed, or the result of the
-/// same call made again.
-ssize_t
-receive_failed(int fd, void* data, std::size_t size, int flags) noexcept;
-ssize_t
-send_failed(int fd, void const* data, std::size_t size, int flags) noexcept;
-
-inline ssize_t receive(int fd, void* data, std::size_t size, int flags) noexcept
+/// One call, of which -1 says that the error is in errno.
+inline ssize_t receive_once(int fd, void* data, std::size_t size) noexcept
 {
-    ssize_t const n = ::recv(fd, data, size, flags | MSG_DONTWAIT);
-    return n >= 0 ? n : receive_failed(fd, data, size, flags);
+    return ::recv(fd, data, size, MSG_DONTWAIT);
 }
 
-inline ssize_t
-send(int fd, void const* data, std::size_t size, int flags) noexcept
+inline ssize_t send_once(int fd, void const* data, std::size_t size) noexcept
 {
-    ssize_t const n =
-        ::send(fd, data, size, flags | MSG_DONTWAIT | MSG_NOSIGNAL);
-    return n >= 0 ? n : send_failed(fd, data, size, flags);
+    return ::send(fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+// Calls until it is not interrupted; the result, or the negated error.
+
+ssize_t receive(int fd, void* data, std::size_t size) noexcept;
+ssize_t send(int fd, void const* data, std::size_t size) noexcept;
+
+/// The negated error of the call that has just failed.
+inline ssize_t last_error() noexcept
+{
+    return -errno;
 }
 
 ssize_t receive_vector(

@@ -369,7 +369,8 @@ int engine::deliver_from(descriptor& d, int budget)
             lock.unlock();
             op.target.store(nullptr, std::memory_order_release);
             op.place.store(operation_place::nowhere, std::memory_order_release);
-            op.notify(operation::event::deliver);
+            op.via.reset();
+            op.deliver(false);
             return budget;
         }
         dispatcher_ptr const via = op.via;

@@ -58,9 +58,6 @@ engine::engine(
     : context_(context)
     , memory_(&operation_memory::of(context))
     , options_(options)
-    , deliver_event_(
-          options.single_threaded ? operation::event::deliver_alone
-                                  : operation::event::deliver)
     , origin_(system::coarse_time())
     , clock_resolution_(system::coarse_resolution())
 {
@@ -115,19 +112,16 @@ void engine::use_executor(executor_description const& description)
 
 // Descriptors
 
-descriptor* engine::allocate(int fd)
+descriptor* engine::allocate(int fd, bool is_tcp)
 {
     lock const guard(mutex_, !options_.single_threaded);
     if (!free_)
     {
         chunks_.reserve(chunks_.size() + 1);
-        auto const first =
-            static_cast<std::uint32_t>(chunks_.size() * chunk_size);
         chunks_.push_back(std::make_unique<descriptor[]>(chunk_size));
         for (std::size_t i = chunk_size; i-- != 0;)
         {
             descriptor& d = chunks_.back()[i];
-            d.index = first + static_cast<std::uint32_t>(i);
             d.owner = this;
             d.next_free = free_;
             free_ = &d;
@@ -136,8 +130,11 @@ descriptor* engine::allocate(int fd)
     descriptor* const d = std::exchange(free_, free_->next_free);
     d->fd = fd;
     // Nothing is known, so the first operation of each kind tries.
+    d->is_tcp = is_tcp;
     d->ready.store(
-        readiness::read | readiness::write | readiness::except,
+        static_cast<unsigned char>(
+            readiness::read | readiness::write | readiness::except |
+            (is_tcp ? readiness::none : readiness::no_short_reads)),
         std::memory_order_release);
     return d;
 }
@@ -161,6 +158,7 @@ void engine::make_ready(descriptor& d, turn* t) noexcept
         if (!d.ready_hook::is_linked())
         {
             ready_.push_back(d);
+            has_others_.store(true, std::memory_order_relaxed);
         }
     }
     if (!t)
@@ -173,7 +171,6 @@ void engine::retire(descriptor& d) noexcept
 {
     d.is_enrolled = false;
     d.waits_otherwise = false;
-    d.is_tcp = false;
     d.is_non_blocking = false;
     d.is_native_non_blocking = true;
     d.has_linger = false;
@@ -186,7 +183,7 @@ void engine::retire(descriptor& d) noexcept
     d.ready_hook::unlink();
     d.flush_hook::unlink();
     d.fd = -1;
-    ++d.generation;
+    d.generation = (d.generation + 1) & descriptor::generations;
     d.next_free = std::exchange(free_, &d);
 }
 
@@ -323,13 +320,14 @@ diagnostics_report engine::report() noexcept
         {
             sum.values[i] += t->counts.values[i];
         }
-        pending += t->pending;
+        pending += static_cast<long>(t->counts[counter::queued]) -
+                   static_cast<long>(t->delivered) + t->pending;
     }
     for (std::size_t i = 0; i != counters::size; ++i)
     {
         sum.values[i] += outside_[i].load(std::memory_order_relaxed);
     }
-    r.started = sum[counter::started];
+    r.started = sum[counter::queued] + sum[counter::synchronous];
     r.completed_synchronously = sum[counter::synchronous];
     r.pending = static_cast<std::uint64_t>(std::max(pending, long(0)));
     r.pending_peak = std::max(r.pending_peak, r.pending);

@@ -43,10 +43,10 @@ namespace detail {
 
     @verbatim
       Asio's reactor ---watch---> take_turn:
-           ^                        harvest   epoll_wait; sockets with events
-           |                                  go to the ready list
-           |                        run       ready sockets and completed
-           |                                  operations, in alternation; the
+           ^                        harvest   epoll_wait
+           |                        run       sockets with events, the ready
+           |                                  list, and in alternation with
+           |                                  these completed operations; the
            |                                  handlers run here
            |                        flush     sends gathered in this turn
            '------- arm ----------- finish
@@ -93,7 +93,7 @@ public:
     // Descriptors
 
     /// A descriptor for an open socket. Throws std::bad_alloc.
-    descriptor* allocate(int fd);
+    descriptor* allocate(int fd, bool is_tcp);
 
     /// Ends all operations, closes the socket, and frees the descriptor.
     int close(descriptor& d) noexcept;
@@ -119,6 +119,9 @@ public:
     /// Puts an error into an operation that did not start.
     void reject(operation& op, boost::system::error_code ec) noexcept;
 
+    /// Rejects an operation on a closed socket.
+    start_result refuse(operation& op) noexcept;
+
     // Ending operations; bodies in reactor_cancellation.cpp
 
     bool cancel(operation& op) noexcept;
@@ -138,10 +141,22 @@ private:
 
     class watch_handler;
 
+    /// What follows a call that transferred nothing.
+    enum what_next
+    {
+        over,
+        again,
+        blocked
+    };
+
     using lock = optional_lock;
     using descriptor_list = boost::intrusive::list<
         descriptor,
         boost::intrusive::base_hook<ready_hook>,
+        boost::intrusive::constant_time_size<false>>;
+    using turn_list = boost::intrusive::list<
+        turn,
+        boost::intrusive::base_hook<turn_hook>,
         boost::intrusive::constant_time_size<false>>;
     using flush_list = boost::intrusive::list<
         descriptor,
@@ -154,14 +169,23 @@ private:
     void count(turn* t, counter c) noexcept;
     void count_outside(counter c) noexcept;
     void on_watch(boost::system::error_code const& ec);
+    template<typename Threads>
     void take_turn();
+    template<typename Threads>
     int harvest(turn& t) noexcept;
     void hand_on(turn const& t);
-    bool note_event(::epoll_event const& e) noexcept;
+    void list_rest(turn& t) noexcept;
+    void note_others() noexcept;
+    bool note_signal(std::uint64_t data) noexcept;
+    template<typename Threads>
     bool run_next(turn& t);
+    template<typename Threads>
+    bool run_other(turn& t);
+    bool help_another_turn(turn& t);
     bool is_over(turn const& t) const noexcept;
+    template<typename Threads>
     void visit(descriptor& d, turn& t);
-    void visit_others(descriptor& d, turn& t, operation*& ended) noexcept;
+    operation* visit_others(descriptor& d, turn& t, operation* ended) noexcept;
     void complete_all(operation_list& done, turn* t) noexcept;
     bool flush(turn& t) noexcept;
     void finish(turn& t) noexcept;
@@ -171,9 +195,9 @@ private:
     void kick() noexcept;
     void request_turn() noexcept;
     void open_set();
+    template<typename Threads>
     void deliver(operation& op, turn& t);
     void deliver_via(operation& op);
-    bool visit_reading(descriptor& d, operation& op, turn& t) noexcept;
     void add_pending(long n, turn* t) noexcept;
 
     // Descriptors
@@ -187,13 +211,27 @@ private:
 
     start_result start(descriptor& d, operation& op, direction where) noexcept;
     start_result start_special_receive(descriptor& d, operation& op) noexcept;
+    template<typename Threads>
+    start_result receive(descriptor& d, operation& op) noexcept;
+    start_result
+    receive_in_general(descriptor& d, operation& op, turn* t) noexcept;
+    template<typename Threads>
+    start_result send(descriptor& d, operation& op) noexcept;
+    start_result
+    send_in_general(descriptor& d, operation& op, turn* t) noexcept;
+    start_result
+    send_rest(descriptor& d, operation& op, turn* t, ssize_t result) noexcept;
     start_result
     pend(descriptor& d, operation& op, direction where, turn* t) noexcept;
     bool prepare_to_pend(descriptor& d, operation& op) noexcept;
     void continue_later(descriptor& d, direction where, turn* t) noexcept;
     bool take_budget(descriptor& d, turn* t) noexcept;
     bool perform(descriptor& d, operation& op, turn* t) noexcept;
+    template<typename Threads>
     bool receive_plain(descriptor& d, operation& op, turn* t) noexcept;
+    bool receive_rest(descriptor& d, operation& op, turn* t) noexcept;
+    bool received_nothing(
+        descriptor& d, operation& op, turn* t, ssize_t result) noexcept;
     bool perform_receive(descriptor& d, operation& op, turn* t) noexcept;
     bool send_plain(descriptor& d, operation& op, turn* t) noexcept;
     bool perform_send(descriptor& d, operation& op, turn* t) noexcept;
@@ -205,10 +243,13 @@ private:
         operation& op,
         ssize_t result,
         unsigned char bit) noexcept;
-    bool is_blocked(descriptor& d) noexcept;
+    what_next
+    sent_nothing(descriptor& d, operation& op, ssize_t result) noexcept;
     void visit_sends(descriptor& d, turn& t, operation_list& done) noexcept;
     bool send_together(descriptor& d, turn& t, operation_list& done) noexcept;
-    void leave_queue(operation& op) noexcept;
+    void enter_queue(descriptor& d, operation& op, direction where) noexcept;
+    void leave_front(operation_queue& queue, operation& op) noexcept;
+    void leave_queue(descriptor& d, operation& op) noexcept;
     void complete_later(operation& op, turn* t) noexcept;
 
     // Ending
@@ -228,8 +269,6 @@ private:
     boost::asio::execution_context& context_;
     operation_memory_ptr memory_;
     reactor_options options_;
-    /// What a handler is told that runs in a turn.
-    operation::event deliver_event_;
     std::atomic<std::size_t> references_{0};
 
     light_mutex mutex_;
@@ -237,10 +276,12 @@ private:
     bool kicked_ = false;
     std::atomic<bool> shut_down_{false};
     std::uint64_t turns_ = 0;
-    long running_turns_ = 0;
+    turn_list running_turns_;
     descriptor_list ready_;
     flush_list flushes_;
     operation_list completions_;
+    /// One of `ready_` and `completions_` is not empty.
+    std::atomic<bool> has_others_{false};
     std::atomic<long> pending_{0};
     counters totals_;
     std::array<std::atomic<std::uint64_t>, counters::size> outside_{};

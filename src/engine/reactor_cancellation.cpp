@@ -67,20 +67,28 @@ void engine::cancel_by_key(
     descriptor& d, void const* key, bool only_if_untouched) noexcept
 {
     lock const guard(d.mutex, !options_.single_threaded);
-    for (operation_list& queue : d.queues)
+    for (operation_queue const& queue : d.queues)
     {
-        for (operation& op : queue)
+        for (operation* op = queue.first(); op; op = op->behind)
         {
-            if (op.cancellation_key == key)
+            if (op->cancellation_key == key)
             {
-                if (!only_if_untouched || op.bytes_transferred == 0)
+                if (!only_if_untouched || op->bytes_transferred == 0)
                 {
-                    end_queued(d, op, boost::asio::error::operation_aborted);
+                    end_queued(d, *op, boost::asio::error::operation_aborted);
                 }
                 return;
             }
         }
     }
+}
+
+/// An operation that has ended leaves its queue, and is between places.
+void engine::leave_queue(descriptor& d, operation& op) noexcept
+{
+    d.queues[op.direction].remove(op);
+    deadline_queue::clear(op);
+    op.place.store(operation_place::running, std::memory_order_release);
 }
 
 /// Ends a queued operation; the descriptor is locked.
@@ -92,22 +100,21 @@ void engine::end_queued(
         end_sends_behind(d, op);
     }
     op.error = ec;
-    leave_queue(op);
+    leave_queue(d, op);
     complete_later(op, current_turn());
 }
 
 /// What follows a send that stays unfinished would be misread by the peer.
 void engine::end_sends_behind(descriptor& d, operation& op) noexcept
 {
-    operation_list& queue = d.queues[writing];
-    auto i = queue.iterator_to(op);
-    for (++i; i != queue.end();)
+    for (operation* i = op.behind; i;)
     {
-        operation& behind = *i++;
+        operation& behind = *i;
+        i = i->behind;
         if (behind.kind == operation_kind::send)
         {
             behind.error = boost::asio::error::operation_aborted;
-            leave_queue(behind);
+            leave_queue(d, behind);
             complete_later(behind, current_turn());
         }
     }
@@ -116,14 +123,13 @@ void engine::end_sends_behind(descriptor& d, operation& op) noexcept
 void engine::end_all(
     descriptor& d, boost::system::error_code const& ec) noexcept
 {
-    for (operation_list& queue : d.queues)
+    for (operation_queue& queue : d.queues)
     {
-        while (!queue.empty())
+        while (operation* const op = queue.first())
         {
-            operation& op = queue.front();
-            op.error = ec;
-            leave_queue(op);
-            complete_later(op, current_turn());
+            op->error = ec;
+            leave_front(queue, *op);
+            complete_later(*op, current_turn());
         }
     }
 }
@@ -143,8 +149,9 @@ bool engine::withdraw(operation& op) noexcept
             {
                 end_sends_behind(*d, op);
                 d->is_broken = true;
+                d->waits_otherwise = true;
             }
-            leave_queue(op);
+            leave_queue(*d, op);
             forget(op);
             return true;
         }

@@ -50,9 +50,9 @@ inline bool engine::take_budget(descriptor& d, turn* t) noexcept
     std::uint32_t limit = d.sync_budget;
     if (limit == 0)
     {
-        limit = !t            ? outside_budget
-                : t->is_alone ? alone_budget
-                              : shared_budget;
+        bool const is_alone = t && t->is_drained() &&
+                              !has_others_.load(std::memory_order_relaxed);
+        limit = !t ? outside_budget : is_alone ? alone_budget : shared_budget;
     }
     if (d.budget_used >= limit)
     {
@@ -62,19 +62,57 @@ inline bool engine::take_budget(descriptor& d, turn* t) noexcept
     return true;
 }
 
-start_result engine::start_receive(descriptor& d, operation& op) noexcept
+template<typename Threads>
+BOOST_NOINLINE start_result
+engine::receive(descriptor& d, operation& op) noexcept
 {
     transfer_request const& r = transfer_of(op);
     op.is_plain = r.is_plain;
-    if (!r.is_plain || r.buffers->size() == 0)
+    if (BOOST_UNLIKELY(!r.is_plain || r.one.size() == 0))
     {
         return start_special_receive(d, op);
     }
     turn* const t = current_turn();
+    if (BOOST_UNLIKELY(!t || d.is_ready(readiness::read)))
+    {
+        return receive_in_general(d, op, t);
+    }
+    if constexpr (Threads::is_alone)
+    {
+        // What is left to do calls nothing, and so needs no stack.
+        if (BOOST_UNLIKELY(
+                op.wants_hold || op.has_deadline || !d.is_enrolled || d.via))
+        {
+            return receive_in_general(d, op, t);
+        }
+        enter_queue(d, op, reading);
+        count(t, counter::queued);
+        return pending;
+    }
+    else
+    {
+        typename Threads::lock const guard(d.mutex);
+        return pend(d, op, reading, t);
+    }
+}
+
+/** Starts a receive, which nearly always has to wait: the handler of the one
+    before it starts it, and that one has drained the socket.
+*/
+BOOST_FORCEINLINE start_result
+engine::start_receive(descriptor& d, operation& op) noexcept
+{
+    return options_.single_threaded ? receive<one_thread>(d, op)
+                                    : receive<many_threads>(d, op);
+}
+
+/// Starts a receive on a socket that may have something.
+start_result
+engine::receive_in_general(descriptor& d, operation& op, turn* t) noexcept
+{
     lock const guard(d.mutex, !options_.single_threaded);
-    count(t, counter::started);
     if (d.is_ready(readiness::read) && d.queues[reading].empty() &&
-        take_budget(d, t) && receive_plain(d, op, t))
+        take_budget(d, t) && receive_plain<many_threads>(d, op, t))
     {
         count(t, counter::synchronous);
         return completed;
@@ -89,7 +127,7 @@ engine::start_special_receive(descriptor& d, operation& op) noexcept
     transfer_request& r = transfer_of(op);
     if (r.is_some && r.total() == 0)
     {
-        count(current_turn(), counter::started);
+        count(current_turn(), counter::synchronous);
         return completed;
     }
     r.index = 0;
@@ -115,7 +153,6 @@ engine::start(descriptor& d, operation& op, direction where) noexcept
     op.is_plain = false;
     turn* const t = current_turn();
     lock const guard(d.mutex, !options_.single_threaded);
-    count(t, counter::started);
     if (d.queues[where].empty() && d.is_ready(bit_of(where)) &&
         take_budget(d, t) && perform(d, op, t))
     {
@@ -125,29 +162,63 @@ engine::start(descriptor& d, operation& op, direction where) noexcept
     return pend(d, op, where, t);
 }
 
-start_result engine::start_send(descriptor& d, operation& op) noexcept
+template<typename Threads>
+BOOST_NOINLINE start_result engine::send(descriptor& d, operation& op) noexcept
 {
-    transfer_request& r = transfer_of(op);
     turn* const t = current_turn();
-    lock const guard(d.mutex, !options_.single_threaded);
-    count(t, counter::started);
-    if (BOOST_UNLIKELY(d.is_broken))
+    transfer_request& r = transfer_of(op);
+    std::size_t const size = r.one.size();
+    typename Threads::lock const guard(d.mutex);
+    if (BOOST_UNLIKELY(
+            !t || !r.is_plain || size == 0 || d.waits_otherwise ||
+            d.send_turn == t->id || !d.is_ready(readiness::write)))
+    {
+        return send_in_general(d, op, t);
+    }
+    d.send_turn = t->id;
+    ssize_t const n = system::send_once(d.fd, r.one.data(), size);
+    count(t, counter::send_calls);
+    if (BOOST_UNLIKELY(n != static_cast<ssize_t>(size)))
+    {
+        return send_rest(d, op, t, n);
+    }
+    op.bytes_transferred = size;
+    count(t, counter::synchronous);
+    return completed;
+}
+
+/** Starts a send.
+
+    The first one of a turn goes out at once. Whoever sends more in the same
+    turn has more to come.
+*/
+BOOST_FORCEINLINE start_result
+engine::start_send(descriptor& d, operation& op) noexcept
+{
+    return options_.single_threaded ? send<one_thread>(d, op)
+                                    : send<many_threads>(d, op);
+}
+
+/// Starts a send that is not the first and only one; the descriptor is
+/// locked.
+start_result
+engine::send_in_general(descriptor& d, operation& op, turn* t) noexcept
+{
+    if (d.is_broken)
     {
         op.error = error::send_interrupted;
+        count(t, counter::synchronous);
         return completed;
     }
+    transfer_request& r = transfer_of(op);
     r.index = 0;
     r.offset = 0;
     if (d.is_ready(readiness::write) && d.queues[writing].empty())
     {
-        // The first send of a turn goes out at once. Whoever sends more in
-        // the same turn has more to come.
         bool const waits = t && d.send_turn == t->id && d.gathers_sends &&
                            !r.is_some && r.total() != 0;
         d.send_turn = t ? t->id : 0;
-        if (BOOST_LIKELY(!waits) &&
-            (r.is_plain && r.buffers->size() != 0 ? send_plain(d, op, t)
-                                                  : perform_send(d, op, t)))
+        if (!waits && perform_send(d, op, t))
         {
             count(t, counter::synchronous);
             return completed;
@@ -156,12 +227,50 @@ start_result engine::start_send(descriptor& d, operation& op) noexcept
     return pend(d, op, writing, t);
 }
 
+/// The first call for a send did not take all of it; the descriptor is
+/// locked.
+start_result engine::send_rest(
+    descriptor& d, operation& op, turn* t, ssize_t result) noexcept
+{
+    transfer_request& r = transfer_of(op);
+    r.index = 0;
+    r.offset = 0;
+    what_next next = r.is_some ? over : again;
+    if (result < 0)
+    {
+        next = sent_nothing(d, op, system::last_error());
+    }
+    else
+    {
+        op.bytes_transferred = static_cast<std::size_t>(result);
+    }
+    if (next == over || (next == again && send_plain(d, op, t)))
+    {
+        count(t, counter::synchronous);
+        return completed;
+    }
+    return pend(d, op, writing, t);
+}
+
+start_result socket_handle::start_receive(operation& op) noexcept
+{
+    return BOOST_LIKELY(descriptor_ != nullptr)
+               ? descriptor_->owner->start_receive(*descriptor_, op)
+               : engine_->refuse(op);
+}
+
+start_result socket_handle::start_send(operation& op) noexcept
+{
+    return BOOST_LIKELY(descriptor_ != nullptr)
+               ? descriptor_->owner->start_send(*descriptor_, op)
+               : engine_->refuse(op);
+}
+
 start_result engine::start_connect(descriptor& d, operation& op) noexcept
 {
     auto const& r = *static_cast<connect_request*>(op.request);
     lock const guard(d.mutex, !options_.single_threaded);
     turn* const t = current_turn();
-    count(t, counter::started);
     count(t, counter::connect_calls);
     d.remove_ready(readiness::write);
     int const result = system::connect_socket(d.fd, r.address, r.address_size);
@@ -218,10 +327,14 @@ void engine::make_flushed(descriptor& d) noexcept
 
 void engine::reject(operation& op, boost::system::error_code ec) noexcept
 {
-    turn* const t = current_turn();
-    count(t, counter::started);
-    count(t, counter::synchronous);
+    count(current_turn(), counter::synchronous);
     op.error = ec;
+}
+
+start_result engine::refuse(operation& op) noexcept
+{
+    reject(op, boost::asio::error::bad_descriptor);
+    return completed;
 }
 
 void engine::deliver_later(operation& op, dispatcher_ptr const& via) noexcept
@@ -251,6 +364,7 @@ void engine::complete_later(operation& op, turn* t) noexcept
         op.keeper = this;
         op.place.store(operation_place::completions, std::memory_order_release);
         completions_.push_back(op);
+        has_others_.store(true, std::memory_order_relaxed);
     }
     if (!t)
     {
@@ -280,12 +394,35 @@ bool engine::perform(descriptor& d, operation& op, turn* t) noexcept
     return perform_wait(d, op, t);
 }
 
+/// The rest of a receive of which the first call brought some bytes, but
+/// not enough.
+bool engine::receive_rest(descriptor& d, operation& op, turn* t) noexcept
+{
+    return d.is_ready(readiness::read) && receive_plain<many_threads>(d, op, t);
+}
+
+/// The first call for a receive got nothing.
+bool engine::received_nothing(
+    descriptor& d, operation& op, turn* t, ssize_t result) noexcept
+{
+    if (result < 0)
+    {
+        result = system::last_error();
+        if (result == -EINTR)
+        {
+            d.add_ready(readiness::read);
+            return receive_plain<many_threads>(d, op, t);
+        }
+    }
+    return result != -EAGAIN && end_receive(d, op, result, readiness::read);
+}
+
 bool engine::perform_receive(descriptor& d, operation& op, turn* t) noexcept
 {
     transfer_request& r = transfer_of(op);
     if (r.is_plain)
     {
-        return receive_plain(d, op, t);
+        return receive_plain<many_threads>(d, op, t);
     }
     unsigned char const bit =
         r.flags & MSG_OOB ? readiness::except : readiness::read;
@@ -305,7 +442,7 @@ bool engine::perform_receive(descriptor& d, operation& op, turn* t) noexcept
         auto const received = static_cast<std::size_t>(n);
         op.bytes_transferred += received;
         advance_list(r, received);
-        bool const is_drained = received < asked && d.is_tcp && r.flags == 0 &&
+        bool const is_drained = received < asked && r.flags == 0 &&
                                 !d.is_ready(readiness::no_short_reads);
         if (!is_drained)
         {
@@ -325,7 +462,7 @@ bool engine::perform_receive(descriptor& d, operation& op, turn* t) noexcept
 bool engine::perform_send(descriptor& d, operation& op, turn* t) noexcept
 {
     transfer_request& r = transfer_of(op);
-    if (r.is_plain && r.buffers->size() != 0)
+    if (r.is_plain && r.one.size() != 0)
     {
         return send_plain(d, op, t);
     }
@@ -346,17 +483,57 @@ bool engine::perform_send(descriptor& d, operation& op, turn* t) noexcept
                 return true;
             }
         }
-        else if (n != -EAGAIN)
+        else if (auto const next = sent_nothing(d, op, n); next != again)
         {
-            op.error = system::error_of(n);
-            return true;
-        }
-        else if (is_blocked(d))
-        {
-            return false;
+            return next == over;
         }
     }
     return true;
+}
+
+/// A send of one buffer, without flags.
+bool engine::send_plain(descriptor& d, operation& op, turn* t) noexcept
+{
+    transfer_request const& r = transfer_of(op);
+    for (;;)
+    {
+        std::size_t const left = r.one.size() - op.bytes_transferred;
+        ssize_t const n = system::send(
+            d.fd,
+            static_cast<char const*>(r.one.data()) + op.bytes_transferred,
+            left);
+        count(t, counter::send_calls);
+        if (n >= 0)
+        {
+            op.bytes_transferred += static_cast<std::size_t>(n);
+            if (static_cast<std::size_t>(n) == left || r.is_some)
+            {
+                return true;
+            }
+        }
+        else if (auto const next = sent_nothing(d, op, n); next != again)
+        {
+            return next == over;
+        }
+    }
+}
+
+/// A call of a send failed.
+engine::what_next
+engine::sent_nothing(descriptor& d, operation& op, ssize_t result) noexcept
+{
+    if (result == -EINTR)
+    {
+        return again;
+    }
+    if (result == -EAGAIN)
+    {
+        // An event may have come between the refusal and the bit's going, so
+        // it is tried once more.
+        return d.remove_ready(readiness::write) ? again : blocked;
+    }
+    op.error = system::error_of(result);
+    return over;
 }
 
 /// The result of a receive that got nothing. Returns false if it has to wait
@@ -383,13 +560,6 @@ bool engine::end_receive(
     return true;
 }
 
-/// Whether a send that was refused has to wait. An event may have come
-/// between the refusal and the bit's going, so it is tried once more.
-bool engine::is_blocked(descriptor& d) noexcept
-{
-    return !d.remove_ready(readiness::write);
-}
-
 bool engine::perform_accept(descriptor& d, operation& op, turn* t) noexcept
 {
     auto& r = *static_cast<accept_request*>(op.request);
@@ -414,9 +584,7 @@ bool engine::perform_accept(descriptor& d, operation& op, turn* t) noexcept
     }
     try
     {
-        descriptor* const peer = r.peer_engine->allocate(fd);
-        peer->is_tcp = d.is_tcp;
-        r.peer = peer;
+        r.peer = r.peer_engine->allocate(fd, d.is_tcp);
     }
     catch (std::bad_alloc const&)
     {

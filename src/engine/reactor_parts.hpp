@@ -61,10 +61,41 @@ private:
     light_mutex* mutex_;
 };
 
+/** How the paths that every message takes lock: they are compiled for each.
+
+    The others ask the options at run time, with an `optional_lock`.
+*/
+struct one_thread
+{
+    static constexpr bool is_alone = true;
+
+    class lock
+    {
+    public:
+        explicit lock(light_mutex&) noexcept {}
+
+        void unlock() noexcept {}
+    };
+};
+
+struct many_threads
+{
+    static constexpr bool is_alone = false;
+
+    class lock : public optional_lock
+    {
+    public:
+        BOOST_FORCEINLINE explicit lock(light_mutex& mutex) noexcept
+            : optional_lock(mutex, true)
+        {}
+    };
+};
+
 /// What the engine counts; the order is that of `counters`.
 enum class counter : std::size_t
 {
-    started,
+    /// Went pending at their start; the others that started are synchronous.
+    queued,
     synchronous,
     turns,
     timeouts,
@@ -95,12 +126,12 @@ struct counters
 inline constexpr std::uint32_t signal_events =
     EPOLLIN | static_cast<std::uint32_t>(EPOLLET);
 
-// What the set says of its descriptors that are no sockets. No socket has
-// such an index.
-inline constexpr std::uint32_t first_signal = 0xfffffffdu;
-inline constexpr std::uint64_t rescue_data = 0xfffffffdu;
-inline constexpr std::uint64_t kick_data = 0xfffffffeu;
-inline constexpr std::uint64_t timer_data = 0xffffffffu;
+// What the set says of its descriptors that are no sockets. Of a socket it
+// says the address of what the engine keeps of it.
+inline constexpr std::uint64_t rescue_data = 1;
+inline constexpr std::uint64_t kick_data = 2;
+inline constexpr std::uint64_t timer_data = 3;
+inline constexpr std::uint64_t last_signal = timer_data;
 
 inline constexpr std::size_t chunk_size = 64;
 
@@ -112,22 +143,23 @@ enum direction : unsigned char
     excepting
 };
 
-/// What is known of a socket's readiness, as bits.
+/// What is known of a socket's readiness, as bits: those of the events that
+/// tell it, so that the usual event is taken as it is.
 namespace readiness {
 
 inline constexpr unsigned char none = 0;
-inline constexpr unsigned char read = 1u << reading;
-inline constexpr unsigned char write = 1u << writing;
-inline constexpr unsigned char except = 1u << excepting;
+inline constexpr unsigned char read = EPOLLIN;
+inline constexpr unsigned char except = EPOLLPRI;
+inline constexpr unsigned char write = EPOLLOUT;
 
-/** Urgent data, the end of the stream, or an error was seen: a receive that
-    fills less than its buffer does not mean any more that the socket is
-    empty.
+/** A receive that fills less than its buffer does not mean that the socket is
+    empty: it is no TCP socket, or urgent data, the end of the stream, or an
+    error was seen.
 
     The event for what is left came together with the one for what was
     received, and does not come again.
 */
-inline constexpr unsigned char no_short_reads = 1u << 3;
+inline constexpr unsigned char no_short_reads = EPOLLERR;
 
 } // namespace readiness
 
@@ -137,22 +169,77 @@ using ready_hook = boost::intrusive::list_base_hook<
 using flush_hook = boost::intrusive::list_base_hook<
     boost::intrusive::tag<struct flush_tag>,
     boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+using turn_hook = boost::intrusive::list_base_hook<
+    boost::intrusive::tag<struct turn_tag>,
+    boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+
+/** The operations that wait for one thing on one socket.
+
+    They come and go at the ends; one that is cancelled is looked for.
+*/
+class operation_queue
+{
+public:
+    bool empty() const noexcept { return !first_; }
+
+    /// The first operation, or null; the others follow by `behind`.
+    operation* first() const noexcept { return first_; }
+
+    void push_back(operation& op) noexcept
+    {
+        op.behind = nullptr;
+        (first_ ? last_->behind : first_) = &op;
+        last_ = &op;
+    }
+
+    void pop_front() noexcept { first_ = first_->behind; }
+
+    void remove(operation& op) noexcept
+    {
+        if (first_ == &op)
+        {
+            pop_front();
+            return;
+        }
+        operation* before = first_;
+        while (before->behind != &op)
+        {
+            before = before->behind;
+        }
+        before->behind = op.behind;
+        if (last_ == &op)
+        {
+            last_ = before;
+        }
+    }
+
+private:
+    operation* first_ = nullptr;
+    /// Means nothing while there is no first.
+    operation* last_ = nullptr;
+};
 
 /** The state of one open socket.
 
-    Descriptors live as long as their engine. One that is freed is used
-    again with another generation, so an event, a key or a pointer that is
-    too late finds nothing of its own and does no harm.
+    Descriptors live as long as their engine, so the epoll set may say their
+    addresses. With it goes a generation, by which an event is known that is
+    too late, because a duplicate of a closed socket is alive. One that comes
+    so late that the generation is the same again does no harm: readiness is
+    what to try, and the call tells.
 
-    The mutex guards everything but `ready`, which is atomic, and the hooks,
-    `index` and `next_free`, which belong to the engine's mutex.
+    The mutex guards everything but `ready`, which is atomic, and the hooks and
+    `next_free`, which belong to the engine's mutex.
 */
-struct descriptor : ready_hook, flush_hook
+struct alignas(64) descriptor : ready_hook, flush_hook
 {
+    /// The bits of an address that are free for the generation.
+    static constexpr std::uintptr_t generations = 63;
+
     light_mutex mutex;
     std::atomic<unsigned char> ready{0};
     bool is_enrolled = false;
-    /// Something may be queued to write, or for urgent data.
+    /// Something may be queued to write or for urgent data, or the socket is
+    /// broken.
     bool waits_otherwise = false;
     bool is_tcp = false;
     bool gathers_sends = true;
@@ -162,8 +249,7 @@ struct descriptor : ready_hook, flush_hook
     /// A partly written send was withdrawn.
     bool is_broken = false;
     int fd = -1;
-    std::uint32_t index = 0;
-    std::uint32_t generation = 0;
+    unsigned char generation = 0;
     std::uint32_t sync_budget = 0;
     /// Receives completed at once in the turn `budget_turn`.
     std::uint32_t budget_used = 0;
@@ -173,25 +259,71 @@ struct descriptor : ready_hook, flush_hook
     engine* owner = nullptr;
     descriptor* next_free = nullptr;
     dispatcher_ptr via;
-    std::array<operation_list, 3> queues;
+    std::array<operation_queue, 3> queues;
 
     /// What the epoll set says of this socket.
     std::uint64_t data() const noexcept
     {
-        return (std::uint64_t(generation) << 32) | index;
+        return reinterpret_cast<std::uintptr_t>(this) | generation;
     }
+
+    /// The descriptor that was meant.
+    static descriptor* of(std::uint64_t data) noexcept
+    {
+        return reinterpret_cast<descriptor*>(data & ~generations);
+    }
+
+    /// Whether it is still the one that was meant.
+    bool is_meant_by(std::uint64_t data) const noexcept
+    {
+        return (data & generations) == generation;
+    }
+
+    template<typename Threads>
+    void add_ready(unsigned char bits) noexcept
+    {
+        if constexpr (Threads::is_alone)
+        {
+            ready.store(
+                static_cast<unsigned char>(
+                    ready.load(std::memory_order_relaxed) | bits),
+                std::memory_order_relaxed);
+        }
+        else
+        {
+            ready.fetch_or(bits, std::memory_order_acq_rel);
+        }
+    }
+
+    template<typename Threads>
+    void remove_ready(unsigned char bit) noexcept
+    {
+        auto const others = static_cast<unsigned char>(~bit);
+        if constexpr (Threads::is_alone)
+        {
+            ready.store(
+                static_cast<unsigned char>(
+                    ready.load(std::memory_order_relaxed) & others),
+                std::memory_order_relaxed);
+        }
+        else
+        {
+            ready.fetch_and(others, std::memory_order_acq_rel);
+        }
+    }
+
+    // Where it does not matter how fast it is.
 
     void add_ready(unsigned char bits) noexcept
     {
-        ready.fetch_or(bits, std::memory_order_acq_rel);
+        add_ready<many_threads>(bits);
     }
 
     /// Returns whether the bit was set.
     bool remove_ready(unsigned char bit) noexcept
     {
         bool const was_ready = is_ready(bit);
-        ready.fetch_and(
-            static_cast<unsigned char>(~bit), std::memory_order_acq_rel);
+        remove_ready<many_threads>(bit);
         return was_ready;
     }
 

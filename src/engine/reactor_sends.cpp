@@ -62,14 +62,13 @@ gather(transfer_request const& r, ::iovec* vectors, std::size_t& count) noexcept
 /// Continues the queue of sends as far as it goes.
 void engine::visit_sends(descriptor& d, turn& t, operation_list& done) noexcept
 {
-    operation_list& queue = d.queues[writing];
+    operation_queue& queue = d.queues[writing];
     while (!queue.empty() && d.is_ready(readiness::write))
     {
-        operation& op = queue.front();
-        auto const next = std::next(queue.begin());
-        bool const is_one =
-            op.kind != operation_kind::send || next == queue.end() ||
-            next->kind != operation_kind::send || transfer_of(op).total() == 0;
+        operation& op = *queue.first();
+        bool const is_one = op.kind != operation_kind::send || !op.behind ||
+                            op.behind->kind != operation_kind::send ||
+                            transfer_of(op).total() == 0;
         if (!is_one)
         {
             if (!send_together(d, t, done))
@@ -79,7 +78,7 @@ void engine::visit_sends(descriptor& d, turn& t, operation_list& done) noexcept
         }
         else if (perform(d, op, &t))
         {
-            leave_queue(op);
+            leave_front(queue, op);
             done.push_back(op);
         }
         else
@@ -170,35 +169,31 @@ private:
 bool engine::send_together(
     descriptor& d, turn& t, operation_list& done) noexcept
 {
-    operation_list& queue = d.queues[writing];
-    int const flags = transfer_of(queue.front()).flags;
+    operation_queue& queue = d.queues[writing];
+    int const flags = transfer_of(*queue.first()).flags;
     send_batch batch;
-    for (operation& op : queue)
-    {
-        if (op.kind != operation_kind::send || transfer_of(op).flags != flags ||
-            !batch.add(op))
-        {
-            break;
-        }
-    }
+    for (operation* op = queue.first();
+         op && op->kind == operation_kind::send &&
+         transfer_of(*op).flags == flags && batch.add(*op);
+         op = op->behind)
+    {}
     ssize_t const n =
         system::send_vector(d.fd, batch.data(), batch.size(), flags);
     count(&t, counter::send_calls);
-    if (n == -EAGAIN)
-    {
-        return !is_blocked(d);
-    }
     if (n < 0)
     {
-        operation& op = queue.front();
-        op.error = system::error_of(n);
-        leave_queue(op);
-        done.push_back(op);
-        return true;
+        operation& op = *queue.first();
+        what_next const next = sent_nothing(d, op, n);
+        if (next == over)
+        {
+            leave_front(queue, op);
+            done.push_back(op);
+        }
+        return next != blocked;
     }
     for (auto left = static_cast<std::size_t>(n); left != 0;)
     {
-        operation& op = queue.front();
+        operation& op = *queue.first();
         transfer_request& r = transfer_of(op);
         std::size_t const taken =
             std::min(left, r.total() - op.bytes_transferred);
@@ -210,7 +205,7 @@ bool engine::send_together(
         }
         if (is_sent(r, op.bytes_transferred))
         {
-            leave_queue(op);
+            leave_front(queue, op);
             done.push_back(op);
         }
     }

@@ -119,8 +119,7 @@ void socket_handle::open(int family, int type, int protocol, error_code& ec)
     report(fd, ec);
     if (!ec)
     {
-        descriptor_ = engine_->allocate(fd);
-        descriptor_->is_tcp = is_tcp_socket(family, type);
+        descriptor_ = engine_->allocate(fd, is_tcp_socket(family, type));
         configure();
     }
 }
@@ -140,8 +139,7 @@ void socket_handle::assign(int, native_socket handle, error_code& ec)
         std::size_t size = sizeof(int);
         system::get_option(handle, SOL_SOCKET, SO_DOMAIN, &family, size);
         system::get_option(handle, SOL_SOCKET, SO_TYPE, &type, size);
-        descriptor_ = engine_->allocate(handle);
-        descriptor_->is_tcp = is_tcp_socket(family, type);
+        descriptor_ = engine_->allocate(handle, is_tcp_socket(family, type));
         configure();
     }
 }
@@ -499,46 +497,23 @@ void socket_handle::accept(accept_request& request, error_code& ec)
     report(fd, ec);
     if (!ec)
     {
-        request.peer = request.peer_engine->allocate(static_cast<int>(fd));
-        request.peer->is_tcp = descriptor_->is_tcp;
+        request.peer = request.peer_engine->allocate(
+            static_cast<int>(fd), descriptor_->is_tcp);
     }
 }
 
 // Asynchronous operations
 
-namespace {
-
-/// What an operation on a closed socket completes with.
-start_result refuse(engine& e, operation& op) noexcept
-{
-    e.reject(op, boost::asio::error::bad_descriptor);
-    return completed;
-}
-
-} // namespace
-
-start_result socket_handle::start_receive(operation& op) noexcept
-{
-    return descriptor_ ? engine_->start_receive(*descriptor_, op)
-                       : refuse(*engine_, op);
-}
-
-start_result socket_handle::start_send(operation& op) noexcept
-{
-    return descriptor_ ? engine_->start_send(*descriptor_, op)
-                       : refuse(*engine_, op);
-}
-
 start_result socket_handle::start_wait(operation& op) noexcept
 {
     return descriptor_ ? engine_->start_wait(*descriptor_, op)
-                       : refuse(*engine_, op);
+                       : engine_->refuse(op);
 }
 
 start_result socket_handle::start_accept(operation& op) noexcept
 {
     return descriptor_ ? engine_->start_accept(*descriptor_, op)
-                       : refuse(*engine_, op);
+                       : engine_->refuse(op);
 }
 
 start_result socket_handle::start_connect(operation& op) noexcept

@@ -30,7 +30,9 @@ inline constexpr std::size_t vector_size = 64;
 
 inline constexpr unsigned char bit_of(direction d) noexcept
 {
-    return static_cast<unsigned char>(1u << d);
+    constexpr std::array<unsigned char, 3> bits{
+        readiness::read, readiness::write, readiness::except};
+    return bits[d];
 }
 
 inline transfer_request& transfer_of(operation& op) noexcept
@@ -49,7 +51,7 @@ std::size_t gather(
 inline engine::turn* engine::current_turn() noexcept
 {
     turn* const t = turn::innermost;
-    return t && &t->owner == this ? t : nullptr;
+    return BOOST_LIKELY(t && &t->owner == this) ? t : nullptr;
 }
 
 /// Counts for the turn, or outside of any.
@@ -65,20 +67,36 @@ inline void engine::count(turn* t, counter c) noexcept
     }
 }
 
-/// An operation that has ended leaves its queue, and is between places.
-inline void engine::leave_queue(operation& op) noexcept
+/// An operation that has ended, and was the first of its queue, leaves it
+/// and is between places.
+BOOST_FORCEINLINE void
+engine::leave_front(operation_queue& queue, operation& op) noexcept
 {
-    op.place_hook::unlink();
-    deadline_queue::clear(op);
+    queue.pop_front();
+    if (BOOST_UNLIKELY(op.has_deadline))
+    {
+        deadline_queue::clear(op);
+    }
     op.place.store(operation_place::running, std::memory_order_release);
 }
 
-/// Queues an operation.
+/// Puts an operation into a queue.
+BOOST_FORCEINLINE void
+engine::enter_queue(descriptor& d, operation& op, direction where) noexcept
+{
+    op.direction = where;
+    op.target.store(&d, std::memory_order_relaxed);
+    op.place.store(operation_place::queue, std::memory_order_release);
+    d.queues[where].push_back(op);
+}
+
+/// An operation has to wait.
 BOOST_FORCEINLINE start_result
 engine::pend(descriptor& d, operation& op, direction where, turn* t) noexcept
 {
     if (BOOST_UNLIKELY(!d.is_enrolled) && !prepare_to_pend(d, op))
     {
+        count(t, counter::synchronous);
         return completed;
     }
     if (op.wants_hold)
@@ -89,19 +107,17 @@ engine::pend(descriptor& d, operation& op, direction where, turn* t) noexcept
     {
         op.via = d.via;
     }
-    op.target.store(&d, std::memory_order_relaxed);
-    op.place.store(operation_place::queue, std::memory_order_release);
-    d.queues[where].push_back(op);
-    d.waits_otherwise |= where != reading;
+    enter_queue(d, op, where);
+    if (where != reading)
+    {
+        d.waits_otherwise = true;
+    }
     if (BOOST_UNLIKELY(op.has_deadline))
     {
         set_deadline(op);
     }
-    if (BOOST_LIKELY(t != nullptr))
-    {
-        ++t->pending;
-    }
-    else
+    count(t, counter::queued);
+    if (BOOST_UNLIKELY(t == nullptr))
     {
         add_pending(1, t);
     }
@@ -120,71 +136,33 @@ engine::pend(descriptor& d, operation& op, direction where, turn* t) noexcept
     The bit goes before the call and comes back after it, so that an event
     between the two is not lost.
 */
+template<typename Threads>
 BOOST_FORCEINLINE bool
 engine::receive_plain(descriptor& d, operation& op, turn* t) noexcept
 {
     transfer_request const& r = transfer_of(op);
-    std::size_t const size = r.buffers->size();
-    auto* const data = static_cast<char*>(r.buffers->data());
-    do
+    d.remove_ready<Threads>(readiness::read);
+    std::size_t const asked = r.one.size() - op.bytes_transferred;
+    ssize_t const n = system::receive_once(
+        d.fd, static_cast<char*>(r.one.data()) + op.bytes_transferred, asked);
+    count(t, counter::receive_calls);
+    if (BOOST_UNLIKELY(n <= 0))
     {
-        d.remove_ready(readiness::read);
-        std::size_t const asked = size - op.bytes_transferred;
-        ssize_t const n =
-            system::receive(d.fd, data + op.bytes_transferred, asked, 0);
-        count(t, counter::receive_calls);
-        if (BOOST_UNLIKELY(n <= 0))
-        {
-            return n != -EAGAIN && end_receive(d, op, n, readiness::read);
-        }
-        auto const received = static_cast<std::size_t>(n);
-        op.bytes_transferred += received;
-        if (received == asked || !d.is_tcp ||
-            d.is_ready(readiness::no_short_reads))
-        {
-            d.add_ready(readiness::read);
-        }
-        if (BOOST_LIKELY(op.bytes_transferred >= r.at_least) ||
-            received == asked)
-        {
-            return true;
-        }
-    } while (d.is_ready(readiness::read));
-    return false;
-}
-
-/// A send of one buffer, without flags.
-BOOST_FORCEINLINE bool
-engine::send_plain(descriptor& d, operation& op, turn* t) noexcept
-{
-    transfer_request const& r = transfer_of(op);
-    for (;;)
-    {
-        std::size_t const left = r.buffers->size() - op.bytes_transferred;
-        ssize_t const n = system::send(
-            d.fd,
-            static_cast<char const*>(r.buffers->data()) + op.bytes_transferred,
-            left,
-            0);
-        count(t, counter::send_calls);
-        if (BOOST_LIKELY(n >= 0))
-        {
-            op.bytes_transferred += static_cast<std::size_t>(n);
-            if (BOOST_LIKELY(static_cast<std::size_t>(n) == left) || r.is_some)
-            {
-                return true;
-            }
-        }
-        else if (n != -EAGAIN)
-        {
-            op.error = system::error_of(n);
-            return true;
-        }
-        else if (is_blocked(d))
-        {
-            return false;
-        }
+        return received_nothing(d, op, t, n);
     }
+    auto const received = static_cast<std::size_t>(n);
+    op.bytes_transferred += received;
+    if (BOOST_UNLIKELY(received == asked))
+    {
+        d.add_ready<Threads>(readiness::read);
+        return true;
+    }
+    if (BOOST_UNLIKELY(d.is_ready(readiness::no_short_reads)))
+    {
+        d.add_ready<Threads>(readiness::read);
+    }
+    return BOOST_LIKELY(op.bytes_transferred >= r.at_least) ||
+           receive_rest(d, op, t);
 }
 
 } // namespace detail

@@ -24,6 +24,34 @@ namespace {
 /// their handlers have run, and looking is cheaper than another wake-up.
 constexpr int busy_harvest = 8;
 
+/// What unusual events of a socket say of its readiness.
+unsigned char unusual_readiness(std::uint32_t events) noexcept
+{
+    unsigned bits = events & (EPOLLIN | EPOLLOUT);
+    if (events & EPOLLPRI)
+    {
+        bits |= readiness::except | readiness::no_short_reads;
+    }
+    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+    {
+        bits |= readiness::read | readiness::no_short_reads;
+    }
+    if (events & (EPOLLHUP | EPOLLERR))
+    {
+        bits |= readiness::write | readiness::except;
+    }
+    return static_cast<unsigned char>(bits);
+}
+
+/// What events of a socket say of its readiness.
+inline unsigned char readiness_of(std::uint32_t events) noexcept
+{
+    constexpr std::uint32_t usual = EPOLLIN | EPOLLOUT;
+    return BOOST_LIKELY((events & ~usual) == 0)
+               ? static_cast<unsigned char>(events)
+               : unusual_readiness(events);
+}
+
 } // namespace
 
 /// The handler of the watch. It runs in whichever thread Asio completes it.
@@ -83,34 +111,70 @@ void engine::on_watch(boost::system::error_code const& ec)
             return;
         }
     }
-    take_turn();
+    if (options_.single_threaded)
+    {
+        take_turn<one_thread>();
+    }
+    else
+    {
+        take_turn<many_threads>();
+    }
 }
 
 bool engine::is_over(turn const& t) const noexcept
 {
-    return t.is_stopped || t.handlers >= options_.handlers_per_turn;
+    return t.is_stopped || t.delivered >= options_.handlers_per_turn;
 }
 
+/// Asks the set what is ready. Returns how many events there were.
+template<typename Threads>
 int engine::harvest(turn& t) noexcept
 {
+    if (!Threads::is_alone && t.fetched != 0)
+    {
+        // Another thread may be looking at the last of the events.
+        typename Threads::lock const guard(mutex_);
+        t.fetched = 0;
+    }
     // What there is no handler left for stays in the set, where the watch
     // finds it.
-    constexpr std::size_t capacity = 128;
-    ::epoll_event events[capacity];
     int const n = system::epoll_poll(
         set_,
-        events,
-        static_cast<int>(
-            std::min(capacity, options_.handlers_per_turn - t.handlers)));
+        t.events.data(),
+        static_cast<int>(std::min<std::uint64_t>(
+            t.events.size(), options_.handlers_per_turn - t.delivered)));
     count(&t, counter::epoll_wait_calls);
     bool timer_fired = false;
     {
-        lock const guard(mutex_, !options_.single_threaded);
-        for (int i = 0; i < n; ++i)
+        typename Threads::lock const guard(mutex_);
+        auto sockets = static_cast<std::uint32_t>(std::max(n, 0));
+        for (std::uint32_t i = 0; i < sockets;)
         {
-            timer_fired |= note_event(events[i]);
+            ::epoll_event& e = t.events[i];
+            if (BOOST_LIKELY(e.data.u64 > last_signal))
+            {
+                descriptor& d = *descriptor::of(e.data.u64);
+                if (BOOST_LIKELY(d.is_meant_by(e.data.u64)))
+                {
+                    d.add_ready<Threads>(readiness_of(e.events));
+                    ++i;
+                    continue;
+                }
+            }
+            else
+            {
+                timer_fired |= note_signal(e.data.u64);
+            }
+            e = t.events[--sockets];
         }
-        if (!options_.single_threaded)
+        t.fetched = sockets;
+        t.taken.store(0, std::memory_order_relaxed);
+        if (!ready_.empty())
+        {
+            // These have waited longer.
+            list_rest(t);
+        }
+        if (!Threads::is_alone)
         {
             hand_on(t);
         }
@@ -133,7 +197,9 @@ int engine::harvest(turn& t) noexcept
 void engine::hand_on(turn const& t)
 {
     arm();
-    if (ready_.empty() || &ready_.front() == &ready_.back())
+    bool const several_are_ready =
+        !ready_.empty() && &ready_.front() != &ready_.back();
+    if (t.fetched < 2 && !several_are_ready)
     {
         return;
     }
@@ -150,66 +216,44 @@ void engine::hand_on(turn const& t)
     }
 }
 
-namespace {
-
-/// What the events of a socket say of its readiness.
-unsigned char readiness_of(std::uint32_t events) noexcept
+/// Puts what a turn has fetched and not taken at the end of the ready list;
+/// the engine is locked.
+void engine::list_rest(turn& t) noexcept
 {
-    static_assert(EPOLLIN == 1 && EPOLLPRI == 2 && EPOLLOUT == 4);
-    unsigned bits = (events & EPOLLIN) | ((events & EPOLLOUT) >> 1);
-    if (events & ~std::uint32_t(EPOLLIN | EPOLLOUT))
+    while (descriptor* const d = t.next<many_threads>())
     {
-        if (events & EPOLLPRI)
+        if (!d->ready_hook::is_linked())
         {
-            bits |= readiness::except | readiness::no_short_reads;
-        }
-        if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
-        {
-            bits |= readiness::read | readiness::no_short_reads;
-        }
-        if (events & (EPOLLHUP | EPOLLERR))
-        {
-            bits |= readiness::write | readiness::except;
+            ready_.push_back(*d);
         }
     }
-    return static_cast<unsigned char>(bits);
+    note_others();
 }
 
-} // namespace
-
-/// Puts a socket on the ready list. Returns true for the timer.
-bool engine::note_event(::epoll_event const& e) noexcept
+/// The ready list or the completions have changed; the engine is locked.
+void engine::note_others() noexcept
 {
-    auto const index = static_cast<std::uint32_t>(e.data.u64);
-    if (index >= first_signal)
-    {
-        kicked_ = kicked_ && e.data.u64 != kick_data;
-        rescue_is_set_ = rescue_is_set_ && e.data.u64 != rescue_data;
-        return e.data.u64 == timer_data;
-    }
-    descriptor& d = chunks_[index / chunk_size][index % chunk_size];
-    // An event of a socket that is closed, but of which a duplicate is
-    // alive, has another generation.
-    if (d.data() == e.data.u64)
-    {
-        d.add_ready(readiness_of(e.events));
-        if (!d.ready_hook::is_linked())
-        {
-            ready_.push_back(d);
-        }
-    }
-    return false;
+    has_others_.store(
+        !ready_.empty() || !completions_.empty(), std::memory_order_relaxed);
+}
+
+/// Returns true for the timer of the deadlines.
+bool engine::note_signal(std::uint64_t data) noexcept
+{
+    kicked_ = kicked_ && data != kick_data;
+    rescue_is_set_ = rescue_is_set_ && data != rescue_data;
+    return data == timer_data;
 }
 
 /// Runs the handler of an operation, or sends it to where that runs.
+template<typename Threads>
 BOOST_FORCEINLINE void engine::deliver(operation& op, turn& t)
 {
-    --t.pending;
-    ++t.handlers;
+    ++t.delivered;
     op.target.store(nullptr, std::memory_order_relaxed);
     if (BOOST_LIKELY(!op.via))
     {
-        op.notify(deliver_event_);
+        op.deliver(Threads::is_alone);
     }
     else
     {
@@ -222,7 +266,8 @@ void engine::deliver_via(operation& op)
     dispatcher_ptr const via = op.via;
     if (via->is_home(context_))
     {
-        op.notify(deliver_event_);
+        op.via.reset();
+        op.deliver(options_.single_threaded);
     }
     else
     {
@@ -232,102 +277,135 @@ void engine::deliver_via(operation& op)
 
 /// Continues one ready socket or delivers one operation. Returns false if
 /// there is none.
+template<typename Threads>
 BOOST_FORCEINLINE bool engine::run_next(turn& t)
 {
-    if (t.handlers != 0 && is_stopped())
+    if (t.delivered != 0 && is_stopped())
     {
         t.is_stopped = true;
         return false;
     }
-    lock guard(mutex_, !options_.single_threaded);
-    if (BOOST_UNLIKELY(!completions_.empty()) &&
-        (t.prefers_completion || ready_.empty()))
+    if (BOOST_UNLIKELY(has_others_.load(std::memory_order_relaxed)))
+    {
+        return run_other<Threads>(t);
+    }
+    if (descriptor* const d = t.next<Threads>())
+    {
+        visit<Threads>(*d, t);
+        return true;
+    }
+    return !Threads::is_alone && help_another_turn(t);
+}
+
+/// The same when there is more than the sockets that were fetched: in
+/// alternation with a completed operation, first those and then the ready
+/// list.
+template<typename Threads>
+bool engine::run_other(turn& t)
+{
+    typename Threads::lock guard(mutex_);
+    bool const has_socket = !t.is_drained() || !ready_.empty();
+    if (!completions_.empty() && (t.prefers_completion || !has_socket))
     {
         operation& op = completions_.front();
         completions_.pop_front();
         op.place.store(operation_place::running, std::memory_order_release);
         op.keeper = nullptr;
         t.prefers_completion = false;
+        note_others();
         guard.unlock();
-        deliver(op, t);
+        deliver<Threads>(op, t);
         return true;
     }
-    if (ready_.empty())
+    t.prefers_completion = true;
+    descriptor* d = t.next<Threads>();
+    if (!d && !ready_.empty())
+    {
+        d = &ready_.front();
+        ready_.pop_front();
+    }
+    note_others();
+    guard.unlock();
+    if (!d)
     {
         return false;
     }
-    descriptor& d = ready_.front();
-    ready_.pop_front();
-    t.is_alone = ready_.empty();
-    t.prefers_completion = true;
-    guard.unlock();
-    visit(d, t);
+    visit<Threads>(*d, t);
+    return true;
+}
+
+/// Takes a socket that a turn of another thread has fetched, and does not
+/// come to.
+bool engine::help_another_turn(turn& t)
+{
+    descriptor* d = nullptr;
+    {
+        many_threads::lock const guard(mutex_);
+        for (turn& other : running_turns_)
+        {
+            if ((d = other.next<many_threads>()))
+            {
+                break;
+            }
+        }
+    }
+    if (!d)
+    {
+        return false;
+    }
+    visit<many_threads>(*d, t);
     return true;
 }
 
 /// Continues the first operation of each direction of a socket. One that
 /// has ended is delivered here; others wait for their turn.
+template<typename Threads>
 BOOST_FORCEINLINE void engine::visit(descriptor& d, turn& t)
 {
     operation* ended = nullptr;
     {
-        lock const guard(d.mutex, !options_.single_threaded);
-        d.budget_turn = t.id;
+        typename Threads::lock const guard(d.mutex);
         d.budget_used = 0;
-        operation_list& queue = d.queues[reading];
-        if (BOOST_LIKELY(!queue.empty()))
+        operation_queue& queue = d.queues[reading];
+        operation* const op = queue.first();
+        if (BOOST_LIKELY(op != nullptr) && d.is_ready(readiness::read) &&
+            (BOOST_LIKELY(op->is_plain) ? receive_plain<Threads>(d, *op, &t)
+                                        : perform(d, *op, &t)))
         {
-            operation& op = queue.front();
-            if (visit_reading(d, op, t))
+            leave_front(queue, *op);
+            ended = op;
+            if (BOOST_UNLIKELY(!queue.empty()) && d.is_ready(readiness::read))
             {
-                leave_queue(op);
-                ended = &op;
-                if (BOOST_UNLIKELY(!queue.empty()) &&
-                    d.is_ready(readiness::read))
-                {
-                    make_ready(d, &t);
-                }
+                make_ready(d, &t);
             }
         }
         if (BOOST_UNLIKELY(d.waits_otherwise))
         {
-            visit_others(d, t, ended);
+            ended = visit_others(d, t, ended);
         }
     }
     if (BOOST_LIKELY(ended != nullptr))
     {
-        deliver(*ended, t);
+        deliver<Threads>(*ended, t);
     }
 }
 
-/// Continues an operation that waits for input. Returns true if it ended.
-BOOST_FORCEINLINE bool
-engine::visit_reading(descriptor& d, operation& op, turn& t) noexcept
-{
-    if (BOOST_LIKELY(op.is_plain))
-    {
-        return d.is_ready(readiness::read) && receive_plain(d, op, &t);
-    }
-    return d.is_ready(readiness::read) && perform(d, op, &t);
-}
-
-/// The directions that are rarely waited for.
-void engine::visit_others(descriptor& d, turn& t, operation*& ended) noexcept
+/// The directions that are rarely waited for. Returns the operation that
+/// ended first, `ended` if there is one.
+operation*
+engine::visit_others(descriptor& d, turn& t, operation* ended) noexcept
 {
     operation_list done;
     visit_sends(d, t, done);
-    operation_list& queue = d.queues[excepting];
-    if (!queue.empty() && d.is_ready(readiness::except))
+    operation_queue& queue = d.queues[excepting];
+    operation* const op = queue.first();
+    if (op && d.is_ready(readiness::except) && perform(d, *op, &t))
     {
-        operation& op = queue.front();
-        if (perform(d, op, &t))
+        leave_front(queue, *op);
+        done.push_back(*op);
+        if (!queue.empty() && d.is_ready(readiness::except))
         {
-            leave_queue(op);
-            done.push_back(op);
-            if (!queue.empty() && d.is_ready(readiness::except))
-            {
-                make_ready(d, &t);
-            }
+            make_ready(d, &t);
         }
     }
     if (!ended && !done.empty())
@@ -336,7 +414,9 @@ void engine::visit_others(descriptor& d, turn& t, operation*& ended) noexcept
         done.pop_front();
     }
     complete_all(done, &t);
-    d.waits_otherwise = !d.queues[writing].empty() || !queue.empty();
+    d.waits_otherwise =
+        d.is_broken || !d.queues[writing].empty() || !queue.empty();
+    return ended;
 }
 
 void engine::complete_all(operation_list& done, turn* t) noexcept
@@ -374,16 +454,18 @@ bool engine::flush(turn& t) noexcept
     return completed_any;
 }
 
+template<typename Threads>
 void engine::take_turn()
 {
     turn t(*this);
     int harvested = 0;
     do
     {
-        harvested = harvest(t);
+        harvested = harvest<Threads>(t);
         do
         {
-            while (t.handlers < options_.handlers_per_turn && run_next(t))
+            while (t.delivered < options_.handlers_per_turn &&
+                   run_next<Threads>(t))
             {}
         } while (flush(t) && !is_over(t));
     } while (harvested >= busy_harvest && !is_over(t));
@@ -392,12 +474,15 @@ void engine::take_turn()
 void engine::finish(turn& t) noexcept
 {
     // Also after a handler that threw: what it left behind is flushed here,
-    // and what was fetched stays on the ready list.
+    // and what was fetched goes to the ready list.
     flush(t);
     lock const guard(mutex_, !options_.single_threaded);
-    --running_turns_;
+    list_rest(t);
+    t.turn_hook::unlink();
+    auto const queued = static_cast<long>(t.counts[counter::queued]);
+    long const change = queued - static_cast<long>(t.delivered) + t.pending;
     long const pending =
-        pending_.fetch_add(t.pending, std::memory_order_acq_rel) + t.pending;
+        pending_.fetch_add(change, std::memory_order_acq_rel) + change;
     pending_peak_ = std::max(
         pending_peak_, static_cast<std::uint64_t>(std::max(pending, long(0))));
     if (!options_.single_threaded)
@@ -463,7 +548,7 @@ void engine::add_pending(long n, turn* t) noexcept
     {
         lock const guard(mutex_, !options_.single_threaded);
         // A turn that is under way looks at the number when it ends.
-        if (running_turns_ == 0 && !shut_down_)
+        if (running_turns_.empty() && !shut_down_)
         {
             settle();
         }
@@ -481,7 +566,7 @@ void engine::settle()
         }
         arm();
     }
-    else if (armed_ && running_turns_ == 0)
+    else if (armed_ && running_turns_.empty())
     {
         boost::system::error_code ignored;
         watch_->cancel(ignored);

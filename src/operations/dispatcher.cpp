@@ -42,13 +42,6 @@ operation* take_first(operation_list& list, light_mutex& mutex) noexcept
     return &op;
 }
 
-/// The last that is done to an operation: it may be gone afterwards.
-void finish(operation& op, operation::event e)
-{
-    op.target.store(nullptr, std::memory_order_release);
-    op.notify(e);
-}
-
 } // namespace
 
 dispatcher::~dispatcher() = default;
@@ -111,7 +104,9 @@ void dispatcher::deliver()
     {
         while (operation* const op = take_first(batch, mutex_))
         {
-            finish(*op, operation::event::deliver);
+            op->target.store(nullptr, std::memory_order_release);
+            op->via.reset();
+            op->deliver(false);
         }
     }
     catch (...)
@@ -141,7 +136,8 @@ void dispatcher::abandon() noexcept
     }
     while (operation* const op = take_first(batch, mutex_))
     {
-        finish(*op, operation::event::abandon);
+        op->target.store(nullptr, std::memory_order_release);
+        op->notify(operation::event::abandon);
     }
 }
 

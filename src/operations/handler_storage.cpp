@@ -24,58 +24,86 @@ void destroy(
 
 } // namespace
 
-void handler_storage::invocation::destroy_retired() noexcept
+void handler_storage::call::begin_aftermath() noexcept
 {
-    destroy(
-        retired_->destroy,
-        object_,
-        retired_->size,
-        retired_->alignment,
-        is_inside_);
+    if (!has_aftermath_)
+    {
+        has_aftermath_ = true;
+        has_retired_ = false;
+        keeps_ = false;
+    }
 }
 
-handler_storage::invocation*
-handler_storage::invocation::find(void const* object) noexcept
+void handler_storage::call::end() noexcept
 {
-    invocation* outermost = nullptr;
-    for (invocation* i = innermost_; i; i = i->outer_)
+    if (has_retired_)
     {
-        if (i->object_ == object)
+        destroy(
+            retired_->destroy,
+            object_,
+            retired_->size,
+            retired_->alignment,
+            is_inside_);
+    }
+    if (keeps_)
+    {
+        kept_.~held_reference();
+    }
+}
+
+handler_storage::call* handler_storage::call::find(void const* object) noexcept
+{
+    call* outermost = nullptr;
+    for (call* c = innermost_; c; c = c->outer_)
+    {
+        if (c->object_ == object)
         {
-            outermost = i;
+            outermost = c;
         }
     }
     return outermost;
 }
 
-handler_storage::invocation*
-handler_storage::invocation::find(handler_storage const& s) noexcept
+handler_storage::call*
+handler_storage::call::find(handler_storage const& s) noexcept
 {
-    invocation* i = innermost_;
-    while (i && i->storage_ != &s)
+    call* c = innermost_;
+    while (c && c->storage_ != &s)
     {
-        i = i->outer_;
+        c = c->outer_;
     }
-    return i;
+    return c;
 }
 
-void handler_storage::invocation::retire(
-    functions const* f, bool is_inside) noexcept
+void handler_storage::call::retire(functions const* f, bool is_inside) noexcept
 {
+    begin_aftermath();
+    has_retired_ = true;
     retired_ = f;
     is_inside_ = is_inside;
 }
 
-void handler_storage::invocation::evict(handler_storage const& s) noexcept
+void handler_storage::call::keep(held_reference&& reference) noexcept
 {
-    for (invocation* i = innermost_; i; i = i->outer_)
+    begin_aftermath();
+    if (!keeps_)
     {
-        if (i->storage_ == &s)
+        keeps_ = true;
+        ::new (static_cast<void*>(&kept_)) held_reference(std::move(reference));
+    }
+}
+
+void handler_storage::call::evict(handler_storage const& s) noexcept
+{
+    for (call* c = innermost_; c; c = c->outer_)
+    {
+        if (c->storage_ == &s)
         {
-            i->storage_ = nullptr;
-            if (i->retired_ && i->is_inside_)
+            c->storage_ = nullptr;
+            if (c->has_aftermath_ && c->has_retired_ && c->is_inside_)
             {
-                std::exchange(i->retired_, nullptr)->destroy(i->object_);
+                c->has_retired_ = false;
+                c->retired_->destroy(c->object_);
             }
         }
     }
@@ -93,20 +121,24 @@ handler_storage::~handler_storage()
     {
         clear();
     }
-    invocation::evict(*this);
+    call::evict(*this);
 }
 
-void handler_storage::keep_until_return(held_reference reference)
+void handler_storage::change_owner(held_reference&& held) noexcept
 {
-    if (invocation* const call = invocation::find(*this))
+    if (call* const running = call::find(*this))
     {
-        call->keep(std::move(reference));
+        running->lent_ = nullptr;
+        if (held)
+        {
+            running->keep(std::move(held));
+        }
     }
 }
 
 bool handler_storage::is_running(void const* object) noexcept
 {
-    return invocation::find(object) != nullptr;
+    return call::find(object) != nullptr;
 }
 
 void handler_storage::clear() noexcept
@@ -118,9 +150,9 @@ void handler_storage::clear() noexcept
     functions const* const f = std::exchange(functions_, nullptr);
     void* const object = std::exchange(object_, nullptr);
     bool const is_inside = object == &inline_;
-    if (invocation* const call = invocation::find(object))
+    if (call* const running = call::find(object))
     {
-        call->retire(f, is_inside);
+        running->retire(f, is_inside);
     }
     else
     {

@@ -54,12 +54,12 @@ bool operation_context::cancel() noexcept
 
 void operation_context::dispose() noexcept
 {
-    disposed_.store(true, std::memory_order_release);
+    blocks_.fetch_or(disposed, std::memory_order_acq_rel);
 }
 
 boost::system::error_code operation_context::check_start() const noexcept
 {
-    if (disposed_.load(std::memory_order_acquire))
+    if (was_disposed())
     {
         return opslot::error::context_disposed;
     }
@@ -74,9 +74,14 @@ boost::system::error_code operation_context::check_start() const noexcept
     return {};
 }
 
+void operation_context::reject_start() const
+{
+    detail::throw_error(check_start());
+}
+
 void operation_context::check_idle() const
 {
-    if (disposed_.load(std::memory_order_acquire))
+    if (was_disposed())
     {
         detail::throw_if(opslot::error::context_disposed);
     }
@@ -86,23 +91,43 @@ void operation_context::check_idle() const
     }
 }
 
-void operation_context::update_wants_hold() noexcept
+/// The owner was not seen to be owned yet, or the context is disposed.
+bool operation_context::finds_owner() noexcept
 {
-    wants_hold = owner_ || handler_via_ || recycle_;
+    if (!was_disposed() && owner_.is_owned())
+    {
+        blocks_.fetch_and(
+            static_cast<unsigned char>(~owner_is_unknown),
+            std::memory_order_acq_rel);
+        return !was_disposed();
+    }
+    return false;
+}
+
+/// How the next operation is delivered, and whether it takes a hold first.
+void operation_context::update_delivery() noexcept
+{
+    bool const is_direct = !handler_via_ && !recycle_ && !record_;
+    wants_hold = (owner_ && !held_) || handler_via_ || recycle_;
+    deliver_by(is_direct ? deliver_directly_ : &operation_context::deliver);
 }
 
 void operation_context::set_owner(detail::owner_reference owner)
 {
     check_idle();
-    if (held_)
-    {
-        // Its handler is being called: the reference to the old owner lasts
-        // until that has returned.
-        handler_.keep_until_return(std::move(held_));
-    }
+    handler_.change_owner(std::move(held_));
     owner_ = owner;
-    owner_is_known_ = false;
-    update_wants_hold();
+    if (owner_)
+    {
+        blocks_.fetch_or(owner_is_unknown, std::memory_order_acq_rel);
+    }
+    else
+    {
+        blocks_.fetch_and(
+            static_cast<unsigned char>(~owner_is_unknown),
+            std::memory_order_acq_rel);
+    }
+    update_delivery();
 }
 
 /// The operation goes pending.
@@ -110,8 +135,14 @@ void operation_context::hold() noexcept
 {
     if (owner_ && !held_)
     {
-        held_ = owner_.hold();
+        detail::held_reference const* const lent =
+            detail::handler_storage::call::lent_to(handler_);
+        if (BOOST_UNLIKELY(!lent || !held_.copy(*lent)))
+        {
+            held_ = owner_.hold();
+        }
     }
+    wants_hold = handler_via_ || recycle_;
     if (recycle_)
     {
         intrusive_ptr_add_ref(this);
@@ -120,6 +151,16 @@ void operation_context::hold() noexcept
     {
         via = handler_via_;
         handler_via_->work_started();
+    }
+}
+
+/// Ends the hold of an operation that is over, and that no other followed.
+void operation_context::let_go() noexcept
+{
+    if (held_)
+    {
+        detail::held_reference const owner(std::move(held_));
+        update_delivery();
     }
 }
 
@@ -155,8 +196,9 @@ void operation_context::end(bool calls_handler)
         runs_in_turn = false;
         cancellation_key = nullptr;
     }
-    update_wants_hold();
-    become_idle();
+    update_delivery();
+    via.reset();
+    be_over();
     if (record)
     {
         record->finish(record, *this, calls_handler);
@@ -180,39 +222,15 @@ void operation_context::on_event(operation& op, event e)
     {
         self.hold();
     }
-    else if (e == event::abandon)
+    else
     {
         self.end(false);
     }
-    else if (self.recycle_ || self.handler_via_ || self.record_)
-    {
-        self.end(true);
-    }
-    else if (e == event::deliver_alone)
-    {
-        self.call_alone();
-    }
-    else
-    {
-        detail::held_reference const owner(std::move(self.held_));
-        self.become_idle();
-        self.handler_.invoke(&self);
-    }
 }
 
-/// Calls the handler and leaves the reference to the owner in place, so that
-/// the next operation need not take one.
-void operation_context::call_alone()
+void operation_context::deliver(operation& op, bool)
 {
-    wants_hold = false;
-    become_idle();
-    handler_.invoke(this, [this] {
-        if (!is_pending())
-        {
-            detail::held_reference const owner(std::move(held_));
-            update_wants_hold();
-        }
-    });
+    static_cast<operation_context&>(op).end(true);
 }
 
 void operation_context::release() noexcept

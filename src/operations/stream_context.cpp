@@ -72,7 +72,7 @@ void stream_context::change_buffers(buffers set_as)
     buffers_ = set_as;
     if (!is_list(set_as))
     {
-        transfer_.buffers = &part_;
+        transfer_.buffers = &transfer_.one;
         transfer_.count = 1;
         transfer_.is_plain = transfer_.flags == 0;
     }
@@ -86,7 +86,7 @@ void stream_context::slice(std::size_t offset, std::size_t count)
         detail::throw_if(error::no_buffer);
     }
     set_part(
-        {static_cast<char*>(part_.data()) - lead_, whole_size_},
+        {static_cast<char*>(transfer_.one.data()) - lead_, whole_size_},
         offset,
         count,
         buffers_);
@@ -140,7 +140,7 @@ void stream_context::clear_buffers()
 {
     check_idle();
     buffers_ = buffers::none;
-    part_ = {};
+    transfer_.one = {};
     lead_ = 0;
     whole_size_ = 0;
     list_size_ = 0;
@@ -161,7 +161,7 @@ void stream_context::message_flags(
 {
     check_idle();
     transfer_.flags = flags;
-    transfer_.is_plain = transfer_.count == 1 && flags == 0;
+    transfer_.is_plain = transfer_.buffers == &transfer_.one && flags == 0;
 }
 
 } // namespace OPSLOT_ABI

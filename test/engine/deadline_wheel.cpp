@@ -26,7 +26,7 @@ using tick = deadline_wheel::tick;
 struct timed final : operation
 {
     timed() noexcept
-        : operation(nullptr)
+        : operation(nullptr, nullptr)
     {}
 
     bool is_linked() const

@@ -40,7 +40,7 @@ void go_pending(connect_context& c)
 
 void complete(connect_context& c)
 {
-    context_access::base(c).notify(event::deliver);
+    context_access::base(c).deliver(false);
 }
 
 template<typename Endpoint>

@@ -60,8 +60,7 @@ void go_pending(stream_context& context)
 void complete(stream_context& context)
 {
     using opslot::detail::context_access;
-    using event = opslot::detail::operation::event;
-    context_access::base(context).notify(event::deliver);
+    context_access::base(context).deliver(false);
 }
 
 void abandon(stream_context& context)

@@ -81,12 +81,12 @@ void go_pending(context& c)
 
 void complete(context& c)
 {
-    context_access::base(c).notify(event::deliver);
+    context_access::base(c).deliver(false);
 }
 
 void complete_alone(context& c)
 {
-    context_access::base(c).notify(event::deliver_alone);
+    context_access::base(c).deliver(true);
 }
 
 void abandon(context& c)

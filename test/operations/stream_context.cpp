@@ -62,7 +62,7 @@ void go_pending(stream_context& c)
 
 void complete(stream_context& c)
 {
-    context_access::base(c).notify(event::deliver);
+    context_access::base(c).deliver(false);
 }
 
 bool can_receive(stream_context const& c)

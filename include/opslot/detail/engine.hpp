@@ -14,7 +14,7 @@
     by the same cases on each.
 
     @li Every operation that is started and reported *pending* is notified
-        exactly once, with `deliver` or `abandon`, unless it is withdrawn.
+        exactly once, by `deliver` or `abandon`, unless it is withdrawn.
     @li A call that reports *completed* has left its result in the
         operation, and the operation is nowhere.
     @li Operations of one direction of a socket take effect in the order of

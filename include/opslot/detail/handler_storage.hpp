@@ -11,6 +11,8 @@
 #include <opslot/detail/ownership.hpp>
 #include <opslot/operation_memory.hpp>
 
+#include <boost/config.hpp>
+
 #include <cstddef>
 #include <memory>
 #include <new>
@@ -68,48 +70,22 @@ public:
         functions_ = f;
     }
 
+    class call;
+
     /// Calls the function object, if there is one. It may destroy this
     /// storage.
-    void invoke(void* base)
+    void invoke(void* base);
+
+    /// The function object, which is of this type.
+    template<typename Handler>
+    Handler& get() const noexcept
     {
-        if (functions_)
-        {
-            invocation const call(*this);
-            functions_->invoke(object_, base);
-        }
+        return *static_cast<Handler*>(object_);
     }
 
-    /// The same, and calls `after` when the function object has returned or
-    /// thrown, unless it has destroyed this storage.
-    template<typename After>
-    void invoke(void* base, After after)
-    {
-        if (!functions_)
-        {
-            after();
-            return;
-        }
-        invocation const call(*this);
-
-        struct on_return
-        {
-            invocation const& call;
-            After& after;
-
-            ~on_return()
-            {
-                if (call.storage())
-                {
-                    after();
-                }
-            }
-        } const guard{call, after};
-
-        functions_->invoke(object_, base);
-    }
-
-    /// Keeps a reference until the innermost call has returned.
-    void keep_until_return(held_reference reference);
+    /// The owner changes: starts do not use what a call was lent any more,
+    /// and `held` is kept until the innermost call has returned.
+    void change_owner(held_reference&& held) noexcept;
 
     /// Destroys the function object, if it is being called in this thread
     /// and is not kept inside: after it has returned.
@@ -122,66 +98,6 @@ private:
         void (*destroy)(void* object) noexcept;
         std::size_t size;
         std::size_t alignment;
-    };
-
-    /** A call of a stored function object, on the stack of its thread.
-
-        The storage may be gone, or busy on another thread, when the function
-        object returns. It is the storage that looks for the calls of its
-        thread, and tells them when it goes.
-    */
-    class invocation
-    {
-    public:
-        explicit invocation(handler_storage& s) noexcept
-            : outer_(std::exchange(innermost_, this))
-            , storage_(&s)
-            , object_(s.object_)
-        {}
-
-        ~invocation()
-        {
-            innermost_ = outer_;
-            if (retired_)
-            {
-                destroy_retired();
-            }
-        }
-
-        invocation(invocation const&) = delete;
-        invocation& operator=(invocation const&) = delete;
-
-        handler_storage* storage() const noexcept { return storage_; }
-
-        /// The outermost call of this object in this thread, or null.
-        static invocation* find(void const* object) noexcept;
-
-        /// Destroys the function object when the call has ended.
-        void retire(functions const* f, bool is_inside) noexcept;
-
-        /// The innermost call of this storage in this thread, or null.
-        static invocation* find(handler_storage const& s) noexcept;
-
-        void keep(held_reference reference)
-        {
-            kept_ = std::make_unique<held_reference>(std::move(reference));
-        }
-
-        /// A storage goes, and with it the function objects that were
-        /// retired inside of it.
-        static void evict(handler_storage const& s) noexcept;
-
-    private:
-        void destroy_retired() noexcept;
-
-        static inline thread_local invocation* innermost_ = nullptr;
-
-        invocation* outer_;
-        handler_storage* storage_;
-        void* object_;
-        functions const* retired_ = nullptr;
-        std::unique_ptr<held_reference> kept_;
-        bool is_inside_ = false;
     };
 
     template<typename Type, typename Handler>
@@ -220,6 +136,98 @@ private:
     void* object_ = nullptr;
     alignas(std::max_align_t) unsigned char inline_[inline_size];
 };
+
+/** A call of a stored function object, on the stack of its thread.
+
+    The storage may be gone, or busy on another thread, when the function
+    object returns. It is the storage that looks for the calls of its
+    thread, and tells them when it goes.
+*/
+class handler_storage::call
+{
+public:
+    /// @param lent The reference that keeps the owner of the storage alive
+    /// during the call, if there is one.
+    explicit call(
+        handler_storage& s, held_reference const* lent = nullptr) noexcept
+        : outer_(std::exchange(innermost_, this))
+        , storage_(&s)
+        , object_(s.object_)
+        , lent_(lent)
+    {}
+
+    BOOST_FORCEINLINE ~call()
+    {
+        innermost_ = outer_;
+        if (BOOST_UNLIKELY(has_aftermath_))
+        {
+            end();
+        }
+    }
+
+    call(call const&) = delete;
+    call& operator=(call const&) = delete;
+
+    /// True unless the storage has gone.
+    bool has_storage() const noexcept { return storage_ != nullptr; }
+
+    /// What the call of this storage in this thread was lent, if it is the
+    /// innermost one.
+    static held_reference const* lent_to(handler_storage const& s) noexcept
+    {
+        return innermost_ && innermost_->storage_ == &s ? innermost_->lent_
+                                                        : nullptr;
+    }
+
+private:
+    friend class handler_storage;
+
+    /// The outermost call of this object in this thread, or null.
+    static call* find(void const* object) noexcept;
+
+    /// The innermost call of this storage in this thread, or null.
+    static call* find(handler_storage const& s) noexcept;
+
+    /// Destroys the function object when the call has ended.
+    void retire(functions const* f, bool is_inside) noexcept;
+
+    /// Keeps a reference until the call has ended.
+    void keep(held_reference&& reference) noexcept;
+
+    /// A storage goes, and with it the function objects that were retired
+    /// inside of it.
+    static void evict(handler_storage const& s) noexcept;
+
+    void begin_aftermath() noexcept;
+    void end() noexcept;
+
+    static inline thread_local call* innermost_ = nullptr;
+
+    call* outer_;
+    handler_storage* storage_;
+    void* object_;
+    held_reference const* lent_;
+    /// One of those below has a value.
+    bool has_aftermath_ = false;
+    bool has_retired_;
+    bool keeps_;
+    bool is_inside_;
+    functions const* retired_;
+
+    union
+    {
+        held_reference kept_;
+    };
+};
+
+inline void handler_storage::invoke(void* base)
+{
+    if (functions_)
+    {
+        call const running(*this);
+        functions_->invoke(object_, base);
+    }
+}
 
 } // namespace detail
 } // namespace OPSLOT_ABI

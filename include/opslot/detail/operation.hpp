@@ -78,29 +78,32 @@ public:
         /// It goes pending: take the reference that keeps it alive. Called
         /// under the engine's locks.
         held,
-        /// It has its result: run the handler.
-        deliver,
-        /// The same, and no other thread can touch the operation before the
-        /// handler has returned.
-        deliver_alone,
         /// The engine goes: drop handler and reference, call nothing.
         abandon
     };
 
-    /** Answers an event.
-
-        At all others than `held` the operation is `running`, and its owner
-        says when it is `nowhere` again. The engine does not touch it any
-        more.
-    */
+    /// Answers an event.
     using owner_function = void (*)(operation&, event);
 
-    explicit operation(owner_function f) noexcept
-        : owner_(f)
+    /** Runs the handler of an operation that has its result.
+
+        `is_alone`: no other thread can touch the operation before the
+        handler has returned.
+    */
+    using deliver_function = void (*)(operation&, bool is_alone);
+
+    operation(deliver_function f, owner_function g) noexcept
+        : deliver_(f)
+        , owner_(g)
     {}
 
     operation(operation const&) = delete;
     operation& operator=(operation const&) = delete;
+
+    // At `deliver` and `abandon` the operation is `running`, and its owner
+    // says when it is `nowhere` again. The engine does not touch it any more.
+
+    void deliver(bool is_alone) { deliver_(*this, is_alone); }
 
     void notify(event e) { owner_(*this, e); }
 
@@ -132,7 +135,7 @@ public:
     /// The way to the handler's executor. Null: the engine puts in that of
     /// the I/O object, unless `runs_in_turn` is set.
     dispatcher_ptr via;
-    /// The owner wants `event::deliver` straight in the engine's turn.
+    /// The owner wants `deliver` straight in the engine's turn.
     bool runs_in_turn = false;
     operation_kind kind = operation_kind::none;
     /// Whether the owner wants `event::held`.
@@ -168,12 +171,18 @@ public:
     void* wheel_owner = nullptr;
     /// The engine that has it among its completions.
     engine* keeper = nullptr;
-
-private:
-    owner_function owner_;
+    /// The next in the queue of its descriptor.
+    operation* behind = nullptr;
 
 protected:
     ~operation() = default;
+
+    /// What `deliver` does, from here on.
+    void deliver_by(deliver_function f) noexcept { deliver_ = f; }
+
+private:
+    deliver_function deliver_;
+    owner_function owner_;
 };
 
 /** Bytes to receive into or to send, as a flat list of buffers.
@@ -186,6 +195,8 @@ protected:
 */
 struct transfer_request
 {
+    /// The buffer, if there is one; `buffers` points here then.
+    boost::asio::mutable_buffer one;
     boost::asio::mutable_buffer const* buffers = nullptr;
     std::size_t count = 0;
     std::size_t at_least = 1;

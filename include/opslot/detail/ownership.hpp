@@ -71,6 +71,14 @@ public:
 
     explicit operator bool() const noexcept { return shared_ || counted_; }
 
+    /// Makes an empty reference one to the object of another. Returns false
+    /// if that is none that is owned by a `std::shared_ptr`.
+    bool copy(held_reference const& other) noexcept
+    {
+        shared_ = other.shared_;
+        return shared_ != nullptr;
+    }
+
 private:
     std::shared_ptr<void> shared_;
     void* counted_ = nullptr;

@@ -303,7 +303,7 @@ public:
         Handler&& handler,
         Executor const& executor,
         Arguments&&... arguments)
-        : operation(&token_operation::on_event)
+        : operation(&token_operation::on_deliver, &token_operation::on_event)
         , target_(std::move(handler), executor)
         , request_(std::forward<Arguments>(arguments)...)
         , allocator_(allocator)
@@ -327,19 +327,23 @@ public:
     }
 
 private:
-    static void on_event(operation& op, event e)
+    static void on_deliver(operation& op, bool)
     {
         auto& self = static_cast<token_operation&>(op);
-        if (e == event::held)
-        {
-            return;
-        }
         target_type target(std::move(self.target_));
         auto result = self.request_.result(op);
         delete_record(&self, allocator_type(self.allocator_));
-        if (e != event::abandon)
+        target(std::move(result));
+    }
+
+    static void on_event(operation& op, event e)
+    {
+        if (e == event::abandon)
         {
-            target(std::move(result));
+            auto& self = static_cast<token_operation&>(op);
+            // What the handler owns may use the memory of the record.
+            target_type const target(std::move(self.target_));
+            delete_record(&self, allocator_type(self.allocator_));
         }
     }
 

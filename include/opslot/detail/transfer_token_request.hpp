@@ -36,7 +36,7 @@ public:
         if constexpr (is_one_buffer)
         {
             boost::asio::const_buffer const b(buffers);
-            flat_[0] = {const_cast<void*>(b.data()), b.size()};
+            request_.one = {const_cast<void*>(b.data()), b.size()};
             request_.count = 1;
         }
         else
@@ -51,7 +51,7 @@ public:
     /// The request, valid while this object stays where it is.
     transfer_request* prepare() noexcept
     {
-        request_.buffers = flat_.data();
+        request_.buffers = request_.count == 1 ? &request_.one : flat_.data();
         return &request_;
     }
 
@@ -79,11 +79,15 @@ private:
                 request_.list_total += b.size();
             }
         }
+        if (request_.count == 1)
+        {
+            request_.one = flat_[0];
+        }
     }
 
     static constexpr bool is_one_buffer =
         std::is_convertible_v<Buffers, boost::asio::const_buffer>;
-    static constexpr std::size_t capacity = is_one_buffer ? 1 : 16;
+    static constexpr std::size_t capacity = is_one_buffer ? 0 : 16;
 
     transfer_request request_;
     std::array<boost::asio::mutable_buffer, capacity> flat_;
