@@ -140,6 +140,7 @@ private:
     friend void intrusive_ptr_release(engine*) noexcept;
 
     class watch_handler;
+    class next_turn;
 
     /// What follows a call that transferred nothing.
     enum what_next
@@ -169,6 +170,8 @@ private:
     void count(turn* t, counter c) noexcept;
     void count_outside(counter c) noexcept;
     void on_watch(boost::system::error_code const& ec);
+    void on_next_turn();
+    void take_turn();
     template<typename Threads>
     void take_turn();
     template<typename Threads>
@@ -190,6 +193,7 @@ private:
     bool flush(turn& t) noexcept;
     void finish(turn& t) noexcept;
     bool is_stopped() const noexcept;
+    void go_on() noexcept;
     void settle();
     void arm();
     void kick() noexcept;
@@ -274,6 +278,7 @@ private:
     light_mutex mutex_;
     bool armed_ = false;
     bool kicked_ = false;
+    bool next_turn_is_queued_ = false;
     std::atomic<bool> shut_down_{false};
     std::uint64_t turns_ = 0;
     turn_list running_turns_;

@@ -5,10 +5,12 @@
 
 #if !defined(OPSLOT_ENGINE_PORTABLE)
 
+#include <boost/asio/defer.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/config.hpp>
 
 #include <algorithm>
+#include <new>
 
 #include "engine/linux_system_calls.hpp"
 #include "engine/reactor.hpp"
@@ -84,6 +86,27 @@ private:
     engine* engine_;
 };
 
+/// Takes the next turn right behind what the context has queued already.
+class engine::next_turn
+{
+public:
+    using allocator_type = operation_memory_allocator<void>;
+
+    explicit next_turn(engine& e) noexcept
+        : engine_(&e)
+    {}
+
+    allocator_type get_allocator() const noexcept
+    {
+        return allocator_type(*engine_->memory_);
+    }
+
+    void operator()() const { engine_->on_next_turn(); }
+
+private:
+    engine* engine_;
+};
+
 // Turns
 
 void engine::count_outside(counter c) noexcept
@@ -111,6 +134,24 @@ void engine::on_watch(boost::system::error_code const& ec)
             return;
         }
     }
+    take_turn();
+}
+
+void engine::on_next_turn()
+{
+    {
+        lock const guard(mutex_, !options_.single_threaded);
+        next_turn_is_queued_ = false;
+        if (shut_down_)
+        {
+            return;
+        }
+    }
+    take_turn();
+}
+
+void engine::take_turn()
+{
     if (options_.single_threaded)
     {
         take_turn<one_thread>();
@@ -555,6 +596,31 @@ void engine::add_pending(long n, turn* t) noexcept
     }
 }
 
+/** A turn ends, and there is more to do.
+
+    In a thread of an `io_context` the next turn is queued, which costs no
+    system call there; elsewhere the set is made readable.
+*/
+void engine::go_on() noexcept
+{
+    if (!io_ || !current_turn())
+    {
+        kick();
+    }
+    else if (!next_turn_is_queued_)
+    {
+        try
+        {
+            boost::asio::defer(io_->get_executor(), next_turn(*this));
+            next_turn_is_queued_ = true;
+        }
+        catch (std::bad_alloc const&)
+        {
+            kick();
+        }
+    }
+}
+
 /// Has the watch armed if and only if operations are pending.
 void engine::settle()
 {
@@ -562,7 +628,7 @@ void engine::settle()
     {
         if (!ready_.empty() || !completions_.empty())
         {
-            kick();
+            go_on();
         }
         arm();
     }
