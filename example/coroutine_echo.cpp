@@ -91,6 +91,6 @@ int main(int argc, char* argv[])
         auto const endpoint = acceptor.local_endpoint();
         asio::co_spawn(io, listen(std::move(acceptor)), asio::detached);
         // The coroutines, and the sockets in them, go with the io_context.
-        support::run(io, endpoint, [&] { io.stop(); });
+        support::run(io, endpoint);
     });
 }

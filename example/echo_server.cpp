@@ -80,6 +80,6 @@ int main(int argc, char* argv[])
     return support::server_main(argc, argv, {7007}, [](auto const& options) {
         asio::io_context io(1);
         support::session_server<session> echo(io, options.endpoint());
-        support::run(io, echo.local_endpoint(), [&] { echo.stop(); });
+        support::run(io, echo.local_endpoint());
     });
 }

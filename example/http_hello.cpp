@@ -21,7 +21,6 @@
 #include "support/server_program.hpp"
 #include "support/session_server.hpp"
 
-namespace asio = boost::asio;
 using tcp = opslot::tcp;
 using std::chrono::steady_clock;
 
@@ -37,7 +36,7 @@ class session : public std::enable_shared_from_this<session>
 {
     tcp::socket socket_;
     http::conversation conversation_{answer};
-    opslot::stream_context rx_, tx_; // 1. Have a context for each operation.
+    opslot::stream_context context_; // 1. Have one; it receives and sends.
     steady_clock::time_point end_ = steady_clock::time_point::max();
 
 public:
@@ -45,48 +44,33 @@ public:
         : socket_(std::move(socket))
     {
         // 2. Describe the operations; the buffers are different each time.
-        rx_.completion_handler([this](auto&) { go_on(received()); });
-        tx_.completion_handler(
-            [this](auto&) { go_on(!tx_.error() && reply()); });
-        rx_.timeout(std::chrono::minutes(1));
-        tx_.timeout(std::chrono::minutes(1));
-        rx_.keep_alive(*this);
-        tx_.keep_alive(*this);
+        context_.completion_handler([this](auto&) { go_on(); });
+        context_.timeout(std::chrono::minutes(1));
+        context_.keep_alive(*this);
     }
 
-    void start() { go_on(true); }
+    void start() { go_on(); }
 
 private:
-    void go_on(bool more)
+    // 4. Pending: the handler goes on here. 5. Completed: the result is there.
+    // 6. Use the context again, or, after an error, let it rest.
+    void go_on()
     {
-        while (more)
+        while (!context_.error() && start_next() == opslot::completed)
+        {}
+    }
+
+    // 3. Start to send the replies there are, or to receive more.
+    opslot::start_result start_next()
+    {
+        if (context_.last_operation() == opslot::operation_kind::receive)
         {
-            rx_.buffer(conversation_.space());
-            // 3. Start. 4. Pending: the handler goes on here. 5. Completed:
-            // the result is there. 6. Use the context again, or let it rest.
-            more =
-                socket_.start_receive(rx_) == opslot::completed && received();
+            conversation_.received(context_.bytes_transferred());
         }
-    }
-
-    // True: receive more.
-    bool received()
-    {
-        conversation_.received(rx_.bytes_transferred());
-        return !rx_.error() && reply();
-    }
-
-    // Sends all replies there are. True: receive more.
-    bool reply()
-    {
-        tx_.buffer(conversation_.replies());
-        while (tx_.buffer().size() != 0)
+        context_.buffer(conversation_.replies());
+        if (context_.buffer().size() != 0)
         {
-            if (socket_.start_send(tx_) == opslot::pending || tx_.error())
-            {
-                return false;
-            }
-            tx_.buffer(conversation_.replies());
+            return socket_.start_send(context_);
         }
         if (conversation_.is_over())
         {
@@ -96,20 +80,21 @@ private:
             socket_.shutdown(tcp::socket::shutdown_send, ignored);
             end_ =
                 std::min(end_, steady_clock::now() + std::chrono::seconds(2));
-            rx_.expires_at(end_);
+            context_.expires_at(end_);
         }
-        return true;
+        context_.buffer(conversation_.space());
+        return socket_.start_receive(context_);
     }
 };
 
 int main(int argc, char* argv[])
 {
     return support::server_main(argc, argv, {8080}, [](auto const& options) {
-        asio::io_context io(1);
+        boost::asio::io_context io(1);
         opslot::reactor_options engine;
         engine.single_threaded = true; // one thread calls run(): no locks
         opslot::configure(io, engine);
         support::session_server<session> hello(io, options.endpoint());
-        support::run(io, hello.local_endpoint(), [&] { hello.stop(); });
+        support::run(io, hello.local_endpoint());
     });
 }

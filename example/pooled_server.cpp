@@ -15,82 +15,57 @@
 #include <boost/asio/io_context.hpp>
 
 #include <chrono>
-#include <cstddef>
-#include <vector>
+#include <optional>
 
 #include "support/figures.hpp"
 #include "support/server_program.hpp"
 
-namespace asio = boost::asio;
-using boost::system::error_code;
+using opslot::buffer_slab, opslot::completed, opslot::operation_kind;
 using tcp = opslot::tcp;
 
 // The context of a connection, with all else that one needs.
 struct connection : opslot::stream_context
 {
-    explicit connection(tcp::socket::executor_type const& executor)
-        : socket(executor)
-    {}
-
-    tcp::socket socket;
     tcp::accept_context accept;
+    std::optional<tcp::socket> socket;
 };
 
 class server
 {
-    opslot::buffer_slab slab_;
-    std::vector<connection*> connections_;
+    buffer_slab& slab_;
     tcp::acceptor acceptor_;
     opslot::context_pool<connection> pool_; // 1. Have contexts, all of them.
 
 public:
-    server(asio::io_context& io, tcp::endpoint const& at, std::size_t limit)
-        : slab_(4096, limit)
+    server(boost::asio::io_context& io, tcp::endpoint at, buffer_slab& slab)
+        : slab_(slab)
         , acceptor_(io, at)
-        , pool_(
-              io,
-              {limit, limit},
-              [this](connection& c, std::size_t index) {
-                  // 2. Describe what it does for every connection to come.
-                  connections_.push_back(&c);
-                  c.buffer(slab_[index]);
-                  c.timeout(std::chrono::minutes(1));
-                  c.completion_handler([this, &c](auto&) { go_on(c); });
-                  c.accept.completion_handler(
-                      [this, &c](auto&) { accepted(c); });
-                  c.accept.keep_alive(c);
-              },
-              io.get_executor())
+        , pool_(io, {slab.size(), slab.size()}, [&](auto& c, auto index) {
+            // 2. Describe what it does for every connection to come.
+            c.buffer(slab[index]);
+            c.timeout(std::chrono::minutes(1));
+            c.completion_handler([&](auto&) { go_on(c); });
+            c.accept.completion_handler([&](auto&) { accepted(c); });
+            c.accept.keep_alive(c);
+        })
     {
         acceptor_.set_option(tcp::no_delay(true)); // for what is accepted
-        for (int accepts = 0; accepts != 15; ++accepts)
-        {
-            acquire();
-        }
+        acquire();
     }
 
     tcp::endpoint local_endpoint() const { return acceptor_.local_endpoint(); }
 
     auto const& pool() const { return pool_; }
 
-    void stop()
-    {
-        acceptor_.close();
-        for (connection* each : connections_)
-        {
-            each->socket.close();
-        }
-    }
-
 private:
     //[accept
     // Accepts when there is a context: clients beyond the limit wait.
     void acquire()
     {
-        pool_.async_acquire([this](error_code ec, auto c) {
-            if (!ec && acceptor_.start_accept(c->accept) == opslot::completed)
+        pool_.async_acquire([this](auto ec, auto c) {
+            if (!ec)
             {
-                accepted(*c);
+                acceptor_.async_accept(c->accept);
             }
         });
     }
@@ -103,28 +78,26 @@ private:
         }
         c.socket = c.accept.take_socket();
         c.slice(0, slab_.buffer_size());
-        go_on(c, c.socket.start_receive(c)); // 3. Start.
+        go_on(c, c.socket->start_receive(c)); // 3. Start.
         acquire();
     }
 
     //]
 
-    // 4. Pending: the handler will go on here. 5. Completed: the result is
-    // there. 6. Start the next operation; without one, the pool has it back.
-    void go_on(connection& c, opslot::start_result result = opslot::completed)
+    // 4. Pending: the handler goes on here. 5. Completed: the result is there.
+    // 6. Start the next operation; without one, the pool has it back.
+    void go_on(connection& c, opslot::start_result result = completed)
     {
-        while (result == opslot::completed && !c.error())
+        while (result == completed && !c.error())
         {
-            bool const received =
-                c.last_operation() == opslot::operation_kind::receive;
+            bool const received = c.last_operation() == operation_kind::receive;
             c.slice(0, received ? c.bytes_transferred() : slab_.buffer_size());
             result =
-                received ? c.socket.start_send(c) : c.socket.start_receive(c);
+                received ? c.socket->start_send(c) : c.socket->start_receive(c);
         }
-        if (result == opslot::completed) // with an error, or at the end
+        if (result == completed) // with an error, or at the end
         {
-            error_code ignored;
-            c.socket.close(ignored);
+            c.socket.reset();
         }
     }
 };
@@ -132,8 +105,9 @@ private:
 int main(int argc, char* argv[])
 {
     return support::server_main(argc, argv, {7007, 1000}, [](auto const& o) {
-        asio::io_context io(1);
-        server pooled(io, o.endpoint(), o.connections);
+        buffer_slab slab(4096, o.connections); // outlives what is pending
+        boost::asio::io_context io(1);
+        server pooled(io, o.endpoint(), slab);
         support::run_with_figures(io, pooled);
     });
 }

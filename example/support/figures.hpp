@@ -33,7 +33,7 @@ inline void print_figures(
               << " heap requests" << std::endl;
 }
 
-/// Calls `print` at each SIGUSR1, until `signals` is cancelled.
+/// Calls `print` at each SIGUSR1.
 template<typename Print>
 void print_at_signal(boost::asio::signal_set& signals, Print print)
 {
@@ -54,10 +54,7 @@ void run_with_figures(boost::asio::io_context& io, Server& server)
     auto const print = [&] { print_figures(io, server.pool().statistics()); };
     boost::asio::signal_set signals(io, SIGUSR1);
     print_at_signal(signals, print);
-    run(io, server.local_endpoint(), [&] {
-        signals.cancel();
-        server.stop();
-    });
+    run(io, server.local_endpoint());
     print();
 }
 

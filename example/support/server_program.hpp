@@ -130,18 +130,13 @@ int server_main(
     }
 }
 
-/** Says where a server listens, and runs it.
-
-    @param stop Called at SIGINT and SIGTERM; has to make `io.run()` return.
-*/
-template<typename Stop>
-void run(
-    boost::asio::io_context& io,
-    boost::asio::ip::tcp::endpoint const& endpoint,
-    Stop stop)
+/// Says where a server listens, and runs it until SIGINT or SIGTERM. What is
+/// pending then ends with the `io_context`.
+inline void
+run(boost::asio::io_context& io, boost::asio::ip::tcp::endpoint const& endpoint)
 {
     boost::asio::signal_set signals(io, SIGINT, SIGTERM);
-    signals.async_wait([&](boost::system::error_code, int) { stop(); });
+    signals.async_wait([&](boost::system::error_code, int) { io.stop(); });
     std::cout << "listening on " << endpoint << std::endl;
     io.run();
 }

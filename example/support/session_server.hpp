@@ -26,8 +26,7 @@ class session_server
 
 public:
     session_server(boost::asio::io_context& io, tcp::endpoint const& endpoint)
-        : io_(io)
-        , acceptor_(io, endpoint)
+        : acceptor_(io, endpoint)
     {
         acceptor_.set_option(tcp::no_delay(true)); // for what is accepted
         context_.completion_handler(
@@ -36,9 +35,6 @@ public:
     }
 
     tcp::endpoint local_endpoint() const { return acceptor_.local_endpoint(); }
-
-    /// The sessions end with the `io_context`, which has their operations.
-    void stop() { io_.stop(); }
 
 private:
     void go_on(bool more)
@@ -61,7 +57,6 @@ private:
         return true;
     }
 
-    boost::asio::io_context& io_;
     tcp::acceptor acceptor_;
     tcp::accept_context context_;
 };

@@ -26,7 +26,6 @@ class listener
 {
 public:
     listener(asio::io_context& io, tcp::endpoint const& endpoint)
-        : io_(io)
     {
         tcp::acceptor acceptor(io, endpoint);
         local_endpoint_ = acceptor.local_endpoint();
@@ -35,10 +34,7 @@ public:
 
     tcp::endpoint local_endpoint() const { return local_endpoint_; }
 
-    void stop() { io_.stop(); }
-
 private:
-    asio::io_context& io_;
     tcp::endpoint local_endpoint_;
 };
 

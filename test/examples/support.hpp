@@ -554,7 +554,6 @@ public:
                 boost::asio::ip::tcp::endpoint const any(
                     boost::asio::ip::address_v4::loopback(), 0);
                 std::unique_ptr<Server> server = make(io_, any);
-                server_ = server.get();
                 unsigned short const number = server->local_endpoint().port();
                 is_up = true;
                 port.set_value(number);
@@ -582,7 +581,7 @@ public:
 
     ~server_thread()
     {
-        boost::asio::post(io_, [this] { server_->stop(); });
+        io_.stop();
         thread_.join();
     }
 
@@ -590,7 +589,6 @@ public:
 
 private:
     boost::asio::io_context io_{1};
-    Server* server_ = nullptr;
     std::thread thread_;
     unsigned short port_ = 0;
 };
