@@ -467,6 +467,71 @@ public:
         return peer;
     }
 
+    /// The same, and gives the peer's address.
+    template<typename Executor1, detail::enable_if_executor<Executor1> = 0>
+    basic_stream_socket<Protocol, Executor1>
+    accept(Executor1 const& executor, endpoint_type& peer_endpoint)
+    {
+        basic_stream_socket<Protocol, Executor1> peer(executor);
+        accept(peer, peer_endpoint);
+        return peer;
+    }
+
+    /// The same, and gives the peer's address.
+    template<typename Executor1, detail::enable_if_executor<Executor1> = 0>
+    basic_stream_socket<Protocol, Executor1> accept(
+        Executor1 const& executor,
+        endpoint_type& peer_endpoint,
+        boost::system::error_code& ec)
+    {
+        basic_stream_socket<Protocol, Executor1> peer(executor);
+        accept(peer, peer_endpoint, ec);
+        return peer;
+    }
+
+    /// Accepts a connection on another execution context.
+    template<
+        typename ExecutionContext,
+        detail::enable_if_execution_context<ExecutionContext> = 0>
+    basic_stream_socket<Protocol, typename ExecutionContext::executor_type>
+    accept(ExecutionContext& context)
+    {
+        return accept(context.get_executor());
+    }
+
+    /// Accepts a connection on another execution context.
+    template<
+        typename ExecutionContext,
+        detail::enable_if_execution_context<ExecutionContext> = 0>
+    basic_stream_socket<Protocol, typename ExecutionContext::executor_type>
+    accept(ExecutionContext& context, boost::system::error_code& ec)
+    {
+        return accept(context.get_executor(), ec);
+    }
+
+    /// The same, and gives the peer's address.
+    template<
+        typename ExecutionContext,
+        detail::enable_if_execution_context<ExecutionContext> = 0>
+    basic_stream_socket<Protocol, typename ExecutionContext::executor_type>
+    accept(ExecutionContext& context, endpoint_type& peer_endpoint)
+    {
+        return accept(context.get_executor(), peer_endpoint);
+    }
+
+    /// The same, and gives the peer's address.
+    template<
+        typename ExecutionContext,
+        detail::enable_if_execution_context<ExecutionContext> = 0>
+    basic_stream_socket<Protocol, typename ExecutionContext::executor_type>
+    accept(
+        ExecutionContext& context,
+        endpoint_type& peer_endpoint,
+        boost::system::error_code& ec)
+    {
+        return accept(context.get_executor(), peer_endpoint, ec);
+    }
+
     // Operations on a context
 
     /** Starts to accept a connection.
@@ -621,6 +686,37 @@ public:
         return accept_new<typename ExecutionContext::executor_type>(
             context.get_executor(),
             nullptr,
+            std::forward<CompletionToken>(token));
+    }
+
+    /// With a socket that gets another executor, and the peer's address, which
+    /// must stay valid until the handler is called.
+    template<
+        typename Executor1,
+        typename CompletionToken = default_token,
+        detail::enable_if_executor<Executor1> = 0>
+    auto async_accept(
+        Executor1 const& executor,
+        endpoint_type& peer_endpoint,
+        CompletionToken&& token = default_token())
+    {
+        return accept_new<Executor1>(
+            executor, &peer_endpoint, std::forward<CompletionToken>(token));
+    }
+
+    /// The same, with a socket on another execution context.
+    template<
+        typename ExecutionContext,
+        typename CompletionToken = default_token,
+        detail::enable_if_execution_context<ExecutionContext> = 0>
+    auto async_accept(
+        ExecutionContext& context,
+        endpoint_type& peer_endpoint,
+        CompletionToken&& token = default_token())
+    {
+        return accept_new<typename ExecutionContext::executor_type>(
+            context.get_executor(),
+            &peer_endpoint,
             std::forward<CompletionToken>(token));
     }
 

@@ -503,13 +503,13 @@ protected:
     {}
 
     // A moved-from socket keeps its executor, to be opened again.
-    basic_socket_core(basic_socket_core&& other)
+    basic_socket_core(basic_socket_core&& other) noexcept
         : executor_(other.executor_)
         , handle_(std::move(other.handle_))
         , protocol_(other.protocol_)
     {}
 
-    basic_socket_core& operator=(basic_socket_core&& other)
+    basic_socket_core& operator=(basic_socket_core&& other) noexcept
     {
         executor_ = other.executor_;
         handle_ = std::move(other.handle_);

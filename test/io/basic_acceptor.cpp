@@ -171,6 +171,8 @@ BOOST_AUTO_TEST_CASE(the_types_of_an_acceptor_belong_together)
     static_assert(
         std::
             is_same_v<any_acceptor::context_type, opslot::tcp::accept_context>);
+    static_assert(std::is_nothrow_move_constructible_v<any_acceptor>);
+    static_assert(std::is_nothrow_move_assignable_v<any_acceptor>);
     static_assert(!std::is_copy_constructible_v<any_acceptor>);
     static_assert(!std::is_copy_assignable_v<any_acceptor>);
     static_assert(std::is_constructible_v<any_acceptor, io_acceptor&&>);
@@ -321,7 +323,10 @@ BOOST_FIXTURE_TEST_CASE(a_closed_acceptor_refuses_every_call, closed_acceptor)
         [&] { acceptor.accept(peer, address); },
         [&] { acceptor.accept(); },
         [&] { acceptor.accept(address); },
-        [&] { acceptor.accept(io.get_executor()); }};
+        [&] { acceptor.accept(io.get_executor()); },
+        [&] { acceptor.accept(io.get_executor(), address); },
+        [&] { acceptor.accept(io); },
+        [&] { acceptor.accept(io, address); }};
     for (auto const& call : throwing)
     {
         BOOST_CHECK_EXCEPTION(
@@ -510,7 +515,71 @@ BOOST_FIXTURE_TEST_CASE(a_peer_on_another_context_works_there, listening)
     BOOST_TEST(c.bytes_transferred() == 3u);
 }
 
+namespace {
+
+// A peer that is accepted by `accept` works on `context`, and has told its
+// address.
+template<typename Accept>
+void check_accept_for(
+    asio::io_context& context,
+    tcp::endpoint const& listening_at,
+    bool tells_address,
+    Accept accept)
+{
+    auto other = support::connect_to(listening_at);
+    tcp::endpoint address;
+    io_socket peer = accept(address);
+    BOOST_TEST((peer.get_executor() == context.get_executor()));
+    BOOST_TEST(
+        address == (tells_address ? address_of(other) : tcp::endpoint()));
+    check_connected(peer, other);
+}
+
+} // namespace
+
+BOOST_FIXTURE_TEST_CASE(a_peer_gets_the_context_that_is_named, listening)
+{
+    asio::io_context second;
+    auto const executor = second.get_executor();
+    error_code ec = asio::error::fault;
+    auto const check = [&](bool tells_address, auto accept) {
+        check_accept_for(second, endpoint, tells_address, accept);
+    };
+    check(false, [&](auto&) { return acceptor.accept(second); });
+    check(false, [&](auto&) { return acceptor.accept(second, ec); });
+    check(true, [&](auto& e) { return acceptor.accept(second, e); });
+    check(true, [&](auto& e) { return acceptor.accept(second, e, ec); });
+    check(false, [&](auto&) { return acceptor.accept(executor); });
+    check(false, [&](auto&) { return acceptor.accept(executor, ec); });
+    check(true, [&](auto& e) { return acceptor.accept(executor, e); });
+    check(true, [&](auto& e) { return acceptor.accept(executor, e, ec); });
+    BOOST_TEST(ec == success);
+}
+
 // Token forms
+
+BOOST_FIXTURE_TEST_CASE(a_token_gets_a_peer_for_the_named_context, listening)
+{
+    asio::io_context second;
+    auto const executor = second.get_executor();
+    auto const check = [&](bool tells_address, auto start) {
+        check_accept_for(second, endpoint, tells_address, [&](auto& address) {
+            std::optional<io_socket> peer;
+            start(address, [&](error_code ec, io_socket accepted) {
+                BOOST_TEST(ec == success);
+                peer.emplace(std::move(accepted));
+            });
+            support::run(io);
+            BOOST_REQUIRE(peer);
+            return std::move(*peer);
+        });
+    };
+    check(false, [&](auto&, auto h) { acceptor.async_accept(second, h); });
+    check(true, [&](auto& e, auto h) { acceptor.async_accept(second, e, h); });
+    check(false, [&](auto&, auto h) { acceptor.async_accept(executor, h); });
+    check(
+        true, [&](auto& e, auto h) { acceptor.async_accept(executor, e, h); });
+}
 
 BOOST_FIXTURE_TEST_CASE(an_accepted_address_has_its_size, closed_acceptor)
 {

@@ -162,6 +162,8 @@ BOOST_AUTO_TEST_CASE(sockets_are_made_as_in_asio_and_from_nothing_else)
     static_assert(!std::is_convertible_v<asio::io_context&, any_socket>);
     static_assert(!std::is_convertible_v<asio::any_io_executor, any_socket>);
     static_assert(!std::is_default_constructible_v<any_socket>);
+    static_assert(std::is_nothrow_move_constructible_v<any_socket>);
+    static_assert(std::is_nothrow_move_assignable_v<any_socket>);
     static_assert(!std::is_copy_constructible_v<any_socket>);
     static_assert(!std::is_copy_assignable_v<any_socket>);
     static_assert(std::is_move_constructible_v<any_socket>);
