@@ -225,14 +225,29 @@ template<
     typename Protocol,
     typename Executor,
     typename EndpointSequence,
+    typename ConnectCondition,
+    detail::enable_if_endpoint_sequence<EndpointSequence> = 0>
+typename Protocol::endpoint connect(
+    basic_socket<Protocol, Executor>& socket,
+    EndpointSequence const& endpoints,
+    ConnectCondition condition)
+{
+    boost::system::error_code ec;
+    auto const peer = connect(socket, endpoints, condition, ec);
+    detail::throw_if(ec);
+    return peer;
+}
+
+/// The same without a condition.
+template<
+    typename Protocol,
+    typename Executor,
+    typename EndpointSequence,
     detail::enable_if_endpoint_sequence<EndpointSequence> = 0>
 typename Protocol::endpoint connect(
     basic_socket<Protocol, Executor>& socket, EndpointSequence const& endpoints)
 {
-    boost::system::error_code ec;
-    auto const peer = connect(socket, endpoints, ec);
-    detail::throw_if(ec);
-    return peer;
+    return connect(socket, endpoints, detail::every_endpoint());
 }
 
 /** Connects to the first endpoint of a sequence that accepts.

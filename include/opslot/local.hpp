@@ -39,27 +39,53 @@ public:
 
     /// The context of an accept.
     using accept_context = basic_accept_context<socket>;
+
+    stream_protocol() noexcept = default;
+
+    /// What the endpoints give, as a value of this class.
+    stream_protocol(
+        boost::asio::local::stream_protocol const& protocol) noexcept
+        : boost::asio::local::stream_protocol(protocol)
+    {}
 };
 
-/** Makes a pair of sockets that are connected with each other.
+/// Makes a pair of sockets that are connected with each other. Fails with
+/// `already_open` if a socket is open.
+template<typename Protocol, typename Executor1, typename Executor2>
+boost::system::error_code connect_pair(
+    basic_stream_socket<Protocol, Executor1>& first,
+    basic_stream_socket<Protocol, Executor2>& second,
+    boost::system::error_code& ec)
+{
+    if (first.is_open() || second.is_open())
+    {
+        ec = boost::asio::error::already_open;
+        return ec;
+    }
+    typename Protocol::socket a(first.get_executor());
+    typename Protocol::socket b(second.get_executor());
+    boost::asio::local::connect_pair(a, b, ec);
+    auto const hand_over = [&ec](auto& from, auto& to) {
+        auto const handle = ec ? from.native_handle() : from.release(ec);
+        if (!ec)
+        {
+            to.assign(Protocol(), handle, ec);
+        }
+    };
+    hand_over(a, first);
+    hand_over(b, second);
+    return ec;
+}
 
-    @throws boost::system::system_error on failure; fails with
-    `already_open` if a socket is open.
-*/
+/// Makes a pair of sockets that are connected with each other.
 template<typename Protocol, typename Executor1, typename Executor2>
 void connect_pair(
     basic_stream_socket<Protocol, Executor1>& first,
     basic_stream_socket<Protocol, Executor2>& second)
 {
-    if (first.is_open() || second.is_open())
-    {
-        detail::throw_if(boost::asio::error::already_open);
-    }
-    typename Protocol::socket a(first.get_executor());
-    typename Protocol::socket b(second.get_executor());
-    boost::asio::local::connect_pair(a, b);
-    first.assign(Protocol(), a.release());
-    second.assign(Protocol(), b.release());
+    boost::system::error_code ec;
+    connect_pair(first, second, ec);
+    detail::throw_if(ec);
 }
 
 } // namespace local

@@ -44,6 +44,14 @@ public:
 
     /// A local acceptor, which hands out such sockets.
     using acceptor = slotted<boost::asio::local::stream_protocol::acceptor>;
+
+    stream_protocol() noexcept = default;
+
+    /// What the endpoints give, as a value of this class.
+    stream_protocol(
+        boost::asio::local::stream_protocol const& protocol) noexcept
+        : boost::asio::local::stream_protocol(protocol)
+    {}
 };
 
 /// Mirrors `asio::local::datagram_protocol`.
@@ -52,6 +60,14 @@ class datagram_protocol : public boost::asio::local::datagram_protocol
 public:
     /// A local datagram socket.
     using socket = slotted<boost::asio::local::datagram_protocol::socket>;
+
+    datagram_protocol() noexcept = default;
+
+    /// What the endpoints give, as a value of this class.
+    datagram_protocol(
+        boost::asio::local::datagram_protocol const& protocol) noexcept
+        : boost::asio::local::datagram_protocol(protocol)
+    {}
 };
 
 } // namespace slotted_local

@@ -40,7 +40,10 @@ public:
     /// A resolver for TCP.
     using resolver = slotted<boost::asio::ip::tcp::resolver>;
 
-    slotted_tcp() = delete;
+    /// What `v4()`, `v6()` and the endpoints give, as a value of this class.
+    slotted_tcp(boost::asio::ip::tcp const& protocol) noexcept
+        : boost::asio::ip::tcp(protocol)
+    {}
 };
 
 } // namespace OPSLOT_ABI

@@ -35,7 +35,10 @@ public:
     /// A resolver for UDP.
     using resolver = slotted<boost::asio::ip::udp::resolver>;
 
-    slotted_udp() = delete;
+    /// What `v4()`, `v6()` and the endpoints give, as a value of this class.
+    slotted_udp(boost::asio::ip::udp const& protocol) noexcept
+        : boost::asio::ip::udp(protocol)
+    {}
 };
 
 } // namespace OPSLOT_ABI

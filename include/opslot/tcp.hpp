@@ -37,7 +37,10 @@ public:
     /// The context of an accept.
     using accept_context = basic_accept_context<socket>;
 
-    tcp() = delete;
+    /// What `v4()`, `v6()` and the endpoints give, as a value of this class.
+    tcp(boost::asio::ip::tcp const& protocol) noexcept
+        : boost::asio::ip::tcp(protocol)
+    {}
 };
 
 } // namespace OPSLOT_ABI

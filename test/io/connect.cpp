@@ -188,6 +188,19 @@ BOOST_FIXTURE_TEST_CASE(a_condition_chooses_among_the_endpoints, fixture)
     check_connected();
 }
 
+BOOST_FIXTURE_TEST_CASE(a_condition_and_an_exception_go_together, fixture)
+{
+    auto const is_good = [&](error_code const&, tcp::endpoint const& e) {
+        return e == good;
+    };
+    BOOST_TEST(opslot::connect(socket, endpoints{bad, good}, is_good) == good);
+    check_connected();
+    BOOST_CHECK_EXCEPTION(
+        opslot::connect(socket, endpoints{bad}, is_good),
+        system_error,
+        is(asio::error::not_found));
+}
+
 BOOST_FIXTURE_TEST_CASE(each_attempt_has_a_fresh_socket, fixture)
 {
     support::listener v6(AF_INET6);

@@ -158,6 +158,27 @@ BOOST_AUTO_TEST_CASE(open_sockets_make_no_pair)
     BOOST_TEST(b.native_handle() == fd);
 }
 
+BOOST_AUTO_TEST_CASE(how_making_a_pair_went_may_be_a_result)
+{
+    asio::io_context io;
+    stream_protocol::socket a(io), b(io);
+    error_code ec = asio::error::fault;
+    BOOST_TEST(opslot::local::connect_pair(a, b, ec) == success);
+    BOOST_TEST(ec == success);
+    check_transfer(io, a, b);
+    BOOST_TEST(
+        opslot::local::connect_pair(a, b, ec) == asio::error::already_open);
+    BOOST_TEST(ec == asio::error::already_open);
+    check_transfer(io, b, a);
+}
+
+BOOST_AUTO_TEST_CASE(a_protocol_can_be_kept)
+{
+    stream_protocol protocol = endpoint_type("x").protocol();
+    protocol = stream_protocol::socket::protocol_type();
+    BOOST_TEST(protocol.family() == AF_UNIX);
+}
+
 BOOST_FIXTURE_TEST_CASE(connections_are_accepted, fixture)
 {
     stream_protocol::acceptor acceptor(io, address);

@@ -52,6 +52,27 @@ BOOST_AUTO_TEST_CASE(the_types_of_the_library_belong_together)
     static_assert(!std::is_default_constructible_v<tcp>);
 }
 
+BOOST_AUTO_TEST_CASE(a_protocol_can_be_kept)
+{
+    tcp protocol = tcp::v4();
+    BOOST_TEST((protocol == tcp::v4()));
+    protocol = tcp::endpoint(tcp::v6(), 0).protocol();
+    asio::io_context io;
+    tcp::socket const socket(io, protocol);
+    BOOST_TEST((socket.local_endpoint().protocol() == tcp::v6()));
+}
+
+BOOST_AUTO_TEST_CASE(it_is_a_protocol_of_its_own_too)
+{
+    using socket_type = opslot::basic_stream_socket<tcp>;
+    asio::io_context io;
+    tcp::acceptor acceptor(
+        io, tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+    socket_type client(io);
+    client.connect(acceptor.local_endpoint());
+    BOOST_TEST(acceptor.accept().remote_endpoint() == client.local_endpoint());
+}
+
 BOOST_AUTO_TEST_CASE(an_application_of_asio_runs_on_it)
 {
     support::descriptor_check const leaks;

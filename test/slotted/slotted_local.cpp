@@ -38,6 +38,11 @@ BOOST_AUTO_TEST_CASE(the_types_of_asio_are_there)
     static_assert(std::is_base_of_v<
                   asio::local::datagram_protocol::socket,
                   local::datagram_protocol::socket>);
+    stream const kept = stream::endpoint("x").protocol();
+    BOOST_TEST(kept.type() == SOCK_STREAM);
+    local::datagram_protocol const datagrams =
+        local::datagram_protocol::endpoint("x").protocol();
+    BOOST_TEST(datagrams.type() == SOCK_DGRAM);
 }
 
 BOOST_AUTO_TEST_CASE(an_acceptor_yields_slotted_sockets)
