@@ -49,7 +49,7 @@ enum class error
     send_interrupted,
     /// The context has no endpoint to connect to.
     no_endpoint,
-    /// Another execution context's options were already in use.
+    /// The engine works with other options already.
     already_configured
 };
 

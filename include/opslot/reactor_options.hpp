@@ -42,10 +42,10 @@ struct reactor_options
     with it.
     @param options The options.
 
-    @throws boost::system::system_error `error::already_configured` if an
-    context was configured with other options, or used without any, before;
-    `error::out_of_range`. The portable engine has no use for options, and
-    only checks their range.
+    @throws boost::system::system_error `error::already_configured` if the
+    engine works with other options already: those of an earlier call, or the
+    defaults, once an I/O object was made; `error::out_of_range`. The portable
+    engine has no use for options, and only checks their range.
 */
 void configure(
     boost::asio::execution_context& context,
