@@ -48,8 +48,7 @@ struct reactor_options
     engine has no use for options, and only checks their range.
 */
 void configure(
-    boost::asio::execution_context& context,
-    reactor_options const& options);
+    boost::asio::execution_context& context, reactor_options const& options);
 
 } // namespace OPSLOT_ABI
 } // namespace opslot
