@@ -50,7 +50,10 @@ public:
         })
     {
         acceptor_.set_option(tcp::no_delay(true)); // for what is accepted
-        acquire();
+        for (int accepts = 0; accepts != 15; ++accepts)
+        {
+            acquire();
+        }
     }
 
     tcp::endpoint local_endpoint() const { return acceptor_.local_endpoint(); }
