@@ -2,6 +2,8 @@
 // Distributed under the Boost Software License, Version 1.0.
 
 #define BOOST_TEST_MODULE contract_misuse
+#include "support/misuse.hpp"
+
 #include <opslot/accept_context.hpp>
 #include <opslot/connect_context.hpp>
 #include <opslot/context_ptr.hpp>
@@ -44,6 +46,8 @@ using opslot::error;
 using opslot::pending;
 using opslot::stream_context;
 using support::connection;
+using support::expect_delivered;
+using support::expect_thrown;
 using support::finish;
 using tcp = opslot::tcp;
 using context = support::counted<stream_context>;
@@ -52,36 +56,6 @@ using accept_context = support::counted<tcp::accept_context>;
 error_code const success;
 constexpr std::size_t too_large = std::numeric_limits<std::size_t>::max();
 constexpr auto wait_read = tcp::socket::wait_read;
-
-// Expects a call to throw exactly this error.
-template<typename Call>
-void expect_thrown(error expected, Call call)
-{
-    BOOST_CHECK_EXCEPTION(call(), system_error, [&](system_error const& e) {
-        BOOST_TEST(e.code() == make_error_code(expected));
-        return e.code() == make_error_code(expected);
-    });
-}
-
-// Expects a token form to deliver exactly this error, once, not inside the
-// call, and without any bytes.
-template<typename Start>
-void expect_delivered(asio::io_context& io, error expected, Start start)
-{
-    int calls = 0;
-    bool inside = true;
-    start([&](error_code ec, auto... bytes) {
-        BOOST_TEST(!inside);
-        BOOST_TEST(ec == make_error_code(expected));
-        BOOST_TEST((... && (bytes == 0u)));
-        ++calls;
-    });
-    inside = false;
-    BOOST_TEST(calls == 0);
-    support::run_until(io, [&] { return calls != 0; });
-    support::poll(io);
-    BOOST_TEST(calls == 1);
-}
 
 // Expects every way to start an operation on a stream context to be refused.
 void expect_starts_refused(
