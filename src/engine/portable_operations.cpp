@@ -99,6 +99,11 @@ bool engine::may_attempt(
     {
         return false;
     }
+    // The system tells why a connect failed once only, to whoever asks first.
+    if (d.directions[writing].connecting)
+    {
+        return false;
+    }
     if (i == writing || d.sync_budget == unlimited_sync_budget)
     {
         return true;

@@ -16,6 +16,7 @@
 #include <cstring>
 
 #include <poll.h>
+#include <sys/socket.h>
 
 #include "engine/linux_system_calls.hpp"
 #include "engine/reactor.hpp"
@@ -33,6 +34,23 @@ namespace {
 constexpr std::uint32_t shared_budget = 1;
 constexpr std::uint32_t alone_budget = 16;
 constexpr std::uint32_t outside_budget = 32;
+
+/// Gives an error to the connect that is under way, if it is the one that
+/// failed: the system tells that once only, and a receive has asked first.
+void tell_connect(descriptor& d, boost::system::error_code const& ec) noexcept
+{
+    operation* const op = d.queues[writing].first();
+    if (!op || op->kind != operation_kind::connect || op->error)
+    {
+        return;
+    }
+    ::sockaddr_storage address;
+    std::size_t size = sizeof(address);
+    if (system::remote_address(d.fd, &address, size) < 0)
+    {
+        op->error = ec;
+    }
+}
 
 } // namespace
 
@@ -556,6 +574,7 @@ bool engine::end_receive(
     else
     {
         op.error = system::error_of(result);
+        tell_connect(d, op.error);
     }
     return true;
 }
@@ -610,6 +629,11 @@ bool engine::perform_connect(descriptor& d, operation& op, turn* t) noexcept
     if (result < 0)
     {
         value = -result;
+    }
+    if (value == 0)
+    {
+        // Unless a receive was told why it failed.
+        value = op.error.value();
     }
     if (value == 0)
     {

@@ -145,3 +145,31 @@ BOOST_AUTO_TEST_CASE(transfers_started_while_connecting_go_on_when_connected)
     BOOST_TEST(rx.error() == success);
     BOOST_TEST(rx.storage[0] == 'x');
 }
+
+BOOST_AUTO_TEST_CASE(a_receive_does_not_take_the_error_of_a_connect)
+{
+    support::descriptor_check const leaks;
+    for (int i = 0; i != 20; ++i)
+    {
+        asio::io_context io;
+        tcp::socket nobody(
+            io, tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+        tcp::socket socket(io);
+        connect_context c;
+        receiver rx;
+        context tx;
+        c.endpoint(nobody.local_endpoint());
+        tx.buffer(asio::buffer("abc", 3));
+        auto const connected = socket.start_connect(c);
+        auto const received = socket.start_receive(rx);
+        auto const sent = socket.start_send(tx);
+        support::run(io);
+        BOOST_TEST(c.calls == (connected == pending ? 1 : 0));
+        BOOST_TEST(c.error() == asio::error::connection_refused);
+        BOOST_TEST(rx.calls == (received == pending ? 1 : 0));
+        BOOST_TEST(rx.error() != success);
+        BOOST_TEST(tx.calls == (sent == pending ? 1 : 0));
+        BOOST_TEST(tx.error() != success);
+        BOOST_TEST(tx.bytes_transferred() == 0u);
+    }
+}
