@@ -110,6 +110,7 @@ BOOST_FIXTURE_TEST_CASE(an_accept_takes_a_connection_that_waits, listening)
     check_connected(socket, peer);
 }
 
+// Model cases 33 and 34.
 BOOST_FIXTURE_TEST_CASE(fifteen_accepts_are_outstanding_at_a_time, listening)
 {
     for (bool const connects_first : {false, true})
@@ -169,6 +170,7 @@ BOOST_FIXTURE_TEST_CASE(a_context_without_a_connection_gives_none, listening)
     BOOST_TEST(c.error() == aborted);
 }
 
+// Model case 39.
 BOOST_FIXTURE_TEST_CASE(a_connection_nobody_took_is_closed, listening)
 {
     accept_context c;
@@ -274,6 +276,7 @@ BOOST_FIXTURE_TEST_CASE(
     BOOST_TEST(c.error() == success);
 }
 
+// Model case 37.
 BOOST_AUTO_TEST_CASE(an_acceptor_that_does_not_listen_reports_it)
 {
     asio::io_context io;
@@ -297,6 +300,7 @@ BOOST_FIXTURE_TEST_CASE(
     BOOST_TEST(c.has_socket());
 }
 
+// Model case 40.
 BOOST_FIXTURE_TEST_CASE(every_token_form_accepts, listening)
 {
     using plain = asio::io_context::executor_type;

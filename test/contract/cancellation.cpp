@@ -67,6 +67,7 @@ struct result
 
 // One context
 
+// Model case 63.
 BOOST_FIXTURE_TEST_CASE(cancelling_an_idle_context_does_nothing, connection)
 {
     receiver rx;
@@ -169,6 +170,7 @@ BOOST_FIXTURE_TEST_CASE(a_wait_and_an_accept_are_cancelled, connection)
 
 // A whole socket
 
+// Model case 57.
 BOOST_AUTO_TEST_CASE(a_socket_ends_each_operation_once)
 {
     for (bool const closes : {false, true})

@@ -148,6 +148,7 @@ BOOST_FIXTURE_TEST_CASE(a_context_connects, connecting)
     check_connected(io, socket, other);
 }
 
+// Model cases 20 and 81.
 BOOST_FIXTURE_TEST_CASE(a_refused_connection_is_reported, connecting)
 {
     refusing const nobody;
@@ -238,6 +239,7 @@ BOOST_FIXTURE_TEST_CASE(many_connects_are_outstanding, connecting)
     }
 }
 
+// Model case 82.
 BOOST_FIXTURE_TEST_CASE(a_connected_socket_connects_no_more, connecting)
 {
     finish(io, c, socket.start_connect(c));
@@ -271,6 +273,7 @@ BOOST_FIXTURE_TEST_CASE(a_second_connect_leaves_the_first_alone, connecting)
     BOOST_TEST(second.error() == asio::error::already_started);
 }
 
+// Model case 88.
 BOOST_FIXTURE_TEST_CASE(a_pending_connect_is_cancelled_or_closed, connecting)
 {
     silent const nobody_answers;

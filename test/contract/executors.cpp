@@ -319,6 +319,7 @@ BOOST_AUTO_TEST_CASE(a_handler_may_wait_for_a_socket_that_is_ready_later)
     BOOST_TEST(ok);
 }
 
+// Model cases 61 and 62.
 BOOST_FIXTURE_TEST_CASE(a_handler_may_wait_for_the_other_direction, connection)
 {
     shrink_buffers();

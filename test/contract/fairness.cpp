@@ -157,6 +157,7 @@ void call_with_a_small_stack(Function f)
 
 } // namespace
 
+// Model case 28.
 BOOST_AUTO_TEST_CASE(a_million_synchronous_completions_use_constant_stack)
 {
     constexpr int million = 1000000;
@@ -600,6 +601,7 @@ BOOST_AUTO_TEST_CASE(
 
 // Events that come too late
 
+// Model cases 101 and 104.
 BOOST_AUTO_TEST_CASE(
     an_event_of_a_closed_socket_does_not_reach_the_one_in_its_place)
 {
@@ -646,6 +648,7 @@ BOOST_AUTO_TEST_CASE(
     BOOST_TEST(std::string(storage.data(), rx.bytes_transferred()) == "right");
 }
 
+// Model case 101.
 BOOST_AUTO_TEST_CASE(a_socket_closed_in_a_handler_of_its_turn_stays_silent)
 {
     // Both have an event in the same turn, and the first handler closes the
@@ -1012,6 +1015,8 @@ BOOST_AUTO_TEST_CASE(the_sends_of_a_turn_leave_together_and_in_order)
             std::vector<std::size_t> order;
             int wrong = 0;
             std::uint64_t calls_before = 0;
+            std::uint64_t calls_of_first = 0;
+            bool first_is_at_once = false;
             context trigger;
             std::array<char, 4> storage{};
             trigger.buffer(asio::buffer(storage));
@@ -1029,6 +1034,12 @@ BOOST_AUTO_TEST_CASE(the_sends_of_a_turn_leave_together_and_in_order)
                     {
                         order.push_back(i);
                     }
+                    if (i == 0)
+                    {
+                        first_is_at_once = !order.empty();
+                        calls_of_first =
+                            opslot::diagnostics(io).send_calls - calls_before;
+                    }
                 }
             });
             BOOST_TEST((j.socket.start_receive(trigger) == pending));
@@ -1038,6 +1049,9 @@ BOOST_AUTO_TEST_CASE(the_sends_of_a_turn_leave_together_and_in_order)
                 opslot::diagnostics(io).send_calls - calls_before;
             BOOST_TEST(calls >= 1u);
             BOOST_TEST(calls <= 4u);
+            // The first one did not wait for the others.
+            BOOST_TEST(first_is_at_once);
+            BOOST_TEST(calls_of_first == 1u);
             BOOST_TEST(wrong == 0);
             BOOST_TEST(order.size() == count);
             BOOST_TEST(std::is_sorted(order.begin(), order.end()));

@@ -321,6 +321,7 @@ BOOST_FIXTURE_TEST_CASE(
     BOOST_TEST(token.use_count() == 1);
 }
 
+// Model case 21.
 BOOST_FIXTURE_TEST_CASE(a_handler_may_start_the_same_context_again, connection)
 {
     receiver rx;

@@ -146,6 +146,7 @@ void expect_works(connection& c, receiver& rx)
 
 // Busy
 
+// Model case 4.
 BOOST_FIXTURE_TEST_CASE(a_busy_context_cannot_be_started_again, connection)
 {
     receiver rx;
@@ -170,6 +171,7 @@ BOOST_FIXTURE_TEST_CASE(a_busy_context_cannot_be_started_again, connection)
     expect_works(*this, rx);
 }
 
+// Model case 5.
 BOOST_FIXTURE_TEST_CASE(a_busy_context_cannot_be_changed, connection)
 {
     receiver rx;
@@ -318,6 +320,7 @@ BOOST_FIXTURE_TEST_CASE(
     expect_works(*this, second);
 }
 
+// Model case 4.
 BOOST_AUTO_TEST_CASE(a_busy_accept_context_is_not_touched)
 {
     support::descriptor_check const leaks;
@@ -361,6 +364,7 @@ BOOST_AUTO_TEST_CASE(a_busy_accept_context_is_not_touched)
     }
 }
 
+// Model case 4.
 BOOST_AUTO_TEST_CASE(a_busy_connect_context_is_not_touched)
 {
     support::descriptor_check const leaks;
@@ -399,6 +403,7 @@ BOOST_AUTO_TEST_CASE(a_busy_connect_context_is_not_touched)
 
 // Disposed
 
+// Model case 7.
 BOOST_FIXTURE_TEST_CASE(a_disposed_context_is_of_no_more_use, connection)
 {
     receiver rx;
@@ -416,6 +421,7 @@ BOOST_FIXTURE_TEST_CASE(a_disposed_context_is_of_no_more_use, connection)
     BOOST_TEST(good.text() == "x");
 }
 
+// Model case 6.
 BOOST_FIXTURE_TEST_CASE(
     a_context_disposed_while_pending_completes_and_cannot_go_on, connection)
 {
@@ -537,6 +543,7 @@ BOOST_FIXTURE_TEST_CASE(
     BOOST_TEST(rx.text() == "x");
 }
 
+// Model case 12.
 BOOST_FIXTURE_TEST_CASE(a_buffer_and_a_list_exclude_each_other, connection)
 {
     receiver rx;
@@ -567,6 +574,7 @@ BOOST_FIXTURE_TEST_CASE(a_buffer_and_a_list_exclude_each_other, connection)
     BOOST_TEST(std::string(b.data(), 2) == "yz");
 }
 
+// Model case 8.
 BOOST_FIXTURE_TEST_CASE(a_part_must_lie_within_its_buffer, connection)
 {
     receiver rx;

@@ -233,6 +233,7 @@ BOOST_AUTO_TEST_CASE(a_strand_runs_one_handler_at_a_time)
     BOOST_TEST(calls == sockets * (rounds + 1));
 }
 
+// Model case 23.
 BOOST_FIXTURE_TEST_CASE(
     a_bound_executor_gets_the_handler_and_is_kept_at_work, connection)
 {

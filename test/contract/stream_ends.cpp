@@ -49,6 +49,7 @@ error_code const aborted = asio::error::operation_aborted;
 
 // By the peer
 
+// Model case 49.
 BOOST_FIXTURE_TEST_CASE(the_end_of_the_stream_is_eof, connection)
 {
     context rx;
@@ -238,6 +239,7 @@ BOOST_FIXTURE_TEST_CASE(a_close_in_a_handler_ends_everything, connection)
     BOOST_TEST((data.compare(0, arrived.size(), arrived) == 0));
 }
 
+// Model cases 101 and 104.
 BOOST_FIXTURE_TEST_CASE(
     a_closed_socket_is_silent_while_a_duplicate_lives, connection)
 {

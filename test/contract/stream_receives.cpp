@@ -48,6 +48,7 @@ error_code const success;
 
 // Buffers
 
+// Model case 11.
 BOOST_FIXTURE_TEST_CASE(a_part_of_a_buffer_is_filled, connection)
 {
     context rx;
@@ -265,6 +266,7 @@ BOOST_FIXTURE_TEST_CASE(every_way_to_ask_for_no_bytes_waits, connection)
     }
 }
 
+// Model case 24.
 BOOST_FIXTURE_TEST_CASE(flags_belong_to_the_context_and_stay_set, connection)
 {
     context rx;

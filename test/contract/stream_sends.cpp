@@ -74,6 +74,7 @@ void expect_parts(connection& c, context& tx, std::string const& data)
 
 // Buffers
 
+// Model case 11.
 BOOST_FIXTURE_TEST_CASE(a_part_of_a_buffer_is_sent, connection)
 {
     context tx;
@@ -172,6 +173,7 @@ BOOST_FIXTURE_TEST_CASE(a_long_run_of_empty_segments_is_skipped, connection)
     BOOST_TEST(other.read(4) == "data");
 }
 
+// Model case 45.
 BOOST_FIXTURE_TEST_CASE(buffers_and_lists_may_alternate, connection)
 {
     context tx;

@@ -67,6 +67,7 @@ BOOST_FIXTURE_TEST_CASE(data_goes_in_both_directions, connection)
     BOOST_TEST(std::string(storage.data(), 5) == "pong!");
 }
 
+// Model case 43.
 BOOST_AUTO_TEST_CASE(many_small_transfers_arrive_unchanged)
 {
     for (int const family : {AF_INET, AF_INET6})
@@ -110,6 +111,7 @@ BOOST_AUTO_TEST_CASE(many_small_transfers_arrive_unchanged)
     }
 }
 
+// Model case 19.
 BOOST_AUTO_TEST_CASE(one_context_serves_two_sockets_in_turn)
 {
     asio::io_context io;
@@ -172,6 +174,7 @@ BOOST_FIXTURE_TEST_CASE(
     BOOST_TEST(rx.calls == 0);
 }
 
+// Model case 27.
 BOOST_FIXTURE_TEST_CASE(a_send_that_fits_completes_at_once, connection)
 {
     context tx;

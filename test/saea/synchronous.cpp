@@ -96,6 +96,7 @@ BOOST_AUTO_TEST_CASE(no_error_of_the_system_is_thrown)
     BOOST_TEST(out.error() != success);
 }
 
+// Model case 28.
 BOOST_AUTO_TEST_CASE(no_handler_runs_inside_of_another)
 {
     // Each handler goes on with the next receive, and what completes at once
@@ -125,6 +126,7 @@ BOOST_AUTO_TEST_CASE(no_handler_runs_inside_of_another)
     BOOST_TEST(deepest == 1);
 }
 
+// Model case 27.
 BOOST_FIXTURE_TEST_CASE(
     what_completed_at_once_may_be_started_again_at_once, connection)
 {
