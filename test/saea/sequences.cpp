@@ -7,6 +7,9 @@
 // always the same.
 
 #define BOOST_TEST_MODULE saea_sequences
+#include <opslot/accept_context.hpp>
+#include <opslot/connect_context.hpp>
+#include <opslot/diagnostics.hpp>
 #include <opslot/error.hpp>
 #include <opslot/stream_context.hpp>
 #include <opslot/tcp.hpp>
@@ -14,6 +17,7 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/address_v4.hpp>
 #include <boost/system/error_code.hpp>
 #include <boost/test/unit_test.hpp>
 
@@ -26,11 +30,13 @@
 #include <memory>
 #include <random>
 #include <string>
-#include <vector>
+#include <type_traits>
+#include <utility>
 
 #include <sys/socket.h>
 
 #include "support/connection.hpp"
+#include "support/open_descriptors.hpp"
 #include "support/peer.hpp"
 #include "support/run.hpp"
 
@@ -404,4 +410,327 @@ BOOST_AUTO_TEST_CASE(long_sequences_keep_every_byte_and_every_end)
             sequence(seed).run(20000);
         }
     }
+}
+
+namespace {
+
+// Sockets that connect, are accepted, moved, shut down, reset and closed while
+// operations are pending on them.
+class sockets
+{
+public:
+    explicit sockets(std::uint32_t seed)
+        : random_(seed)
+    {
+        for (auto& each : sockets_)
+        {
+            each = std::make_unique<tcp::socket>(io_);
+        }
+    }
+
+    void run(int steps)
+    {
+        while (steps-- != 0)
+        {
+            step();
+        }
+        is_ending_ = true;
+        acceptor_.close();
+        for (auto& each : sockets_)
+        {
+            each->close();
+        }
+        support::run(io_);
+        BOOST_TEST(started_ == ended_ + withdrawn_);
+        BOOST_TEST(opslot::diagnostics(io_).pending == 0u);
+    }
+
+    // How many connections were there.
+    std::uint64_t taken() const noexcept { return taken_; }
+
+    // Leaves everything as it is, to be destroyed in some order.
+    void abandon(int steps)
+    {
+        while (steps-- != 0)
+        {
+            step();
+        }
+        is_ending_ = true;
+    }
+
+private:
+    template<typename Context>
+    struct slot
+    {
+        Context context;
+        std::array<char, 3000> storage{};
+    };
+
+    template<typename Context>
+    using slots = std::array<std::unique_ptr<slot<Context>>, 6>;
+
+    std::size_t pick(std::size_t n) { return random_() % n; }
+
+    tcp::socket& socket() { return *sockets_[pick(sockets_.size())]; }
+
+    void step()
+    {
+        error_code ignored;
+        switch (pick(16))
+        {
+        case 0:
+            start(accepts_, [this](auto& s, auto... handler) {
+                return this->begin(
+                    [&](auto... h) {
+                        return acceptor_.async_accept(s.context, h...);
+                    },
+                    [&] { return acceptor_.start_accept(s.context); },
+                    handler...);
+            });
+            break;
+        case 1:
+        case 2:
+            start(connects_, [this](auto& s, auto... handler) {
+                tcp::socket& target = socket();
+                s.context.endpoint(endpoint_);
+                return this->begin(
+                    [&](auto... h) {
+                        return target.async_connect(s.context, h...);
+                    },
+                    [&] { return target.start_connect(s.context); },
+                    handler...);
+            });
+            break;
+        case 3:
+        case 4:
+            start_transfer(true);
+            break;
+        case 5:
+        case 6:
+            start_transfer(false);
+            break;
+        case 7:
+            start(streams_, [this](auto& s, auto... handler) {
+                tcp::socket& target = socket();
+                auto const what = static_cast<tcp::socket::wait_type>(pick(3));
+                return this->begin(
+                    [&](auto... h) {
+                        return target.async_wait(s.context, what, h...);
+                    },
+                    [&] { return target.start_wait(s.context, what); },
+                    handler...);
+            });
+            break;
+        case 8:
+            take_accepted();
+            break;
+        case 9:
+            socket().close();
+            break;
+        case 10:
+            socket().cancel(ignored);
+            break;
+        case 11:
+            sockets_[pick(sockets_.size())].swap(
+                sockets_[pick(sockets_.size())]);
+            if (pick(2) == 0)
+            {
+                *sockets_[0] = std::move(*sockets_[1]);
+            }
+            break;
+        case 12:
+            socket().shutdown(
+                static_cast<tcp::socket::shutdown_type>(pick(3)), ignored);
+            break;
+        case 13:
+            if (pick(2) == 0)
+            {
+                withdraw(streams_);
+            }
+            else
+            {
+                withdraw(accepts_);
+                withdraw(connects_);
+            }
+            break;
+        case 14:
+            cancel_one();
+            break;
+        default:
+            restart();
+            if (pick(2) == 0)
+            {
+                io_.poll_one();
+            }
+            else
+            {
+                io_.poll();
+            }
+        }
+    }
+
+    void restart()
+    {
+        if (io_.stopped())
+        {
+            io_.restart();
+        }
+    }
+
+    void start_transfer(bool receives)
+    {
+        start(streams_, [this, receives](auto& s, auto... handler) {
+            tcp::socket& target = socket();
+            s.context.clear_buffers();
+            s.context.buffer(asio::buffer(s.storage, pick(s.storage.size())));
+            s.context.at_least(1 + pick(3) * 100);
+            return this->begin(
+                [&](auto... h) {
+                    return receives ? target.async_receive(s.context, h...)
+                                    : target.async_send(s.context, h...);
+                },
+                [&] {
+                    return receives ? target.start_receive(s.context)
+                                    : target.start_send(s.context);
+                },
+                handler...);
+        });
+    }
+
+    // One of the forms. Returns whether it completed at once.
+    template<typename Async, typename Start, typename Handler>
+    bool begin(Async async, Start start, Handler handler)
+    {
+        switch (pick(3))
+        {
+        case 0:
+            return start() == completed;
+        case 1:
+            async();
+            return false;
+        default:
+            async(handler);
+            return false;
+        }
+    }
+
+    template<typename Slots, typename Begin>
+    void start(Slots& all, Begin begin_one)
+    {
+        auto& s = all[pick(all.size())];
+        if (s && s->context.is_pending())
+        {
+            return;
+        }
+        using slot_type = std::decay_t<decltype(*s)>;
+        if (!s || pick(20) == 0)
+        {
+            s = std::make_unique<slot_type>();
+            s->context.completion_handler([this](auto&) { end(); });
+        }
+        if (pick(8) == 0)
+        {
+            s->context.expires_at(std::chrono::steady_clock::now());
+        }
+        ++started_;
+        if (begin_one(*s, [this](error_code, auto...) { end(); }))
+        {
+            ++ended_;
+        }
+    }
+
+    void end()
+    {
+        ++ended_;
+        if (!is_ending_ && pick(3) == 0)
+        {
+            step_in_handler();
+        }
+    }
+
+    // Anything but to run inside of a handler.
+    void step_in_handler()
+    {
+        switch (pick(5))
+        {
+        case 0:
+            socket().close();
+            break;
+        case 1:
+            take_accepted();
+            break;
+        case 2:
+            cancel_one();
+            break;
+        default:
+            start_transfer(pick(2) == 0);
+        }
+    }
+
+    void take_accepted()
+    {
+        auto& s = accepts_[pick(accepts_.size())];
+        if (s && s->context.has_socket())
+        {
+            socket() = s->context.take_socket();
+            ++taken_;
+        }
+    }
+
+    template<typename Slots>
+    void withdraw(Slots& all)
+    {
+        auto& s = all[pick(all.size())];
+        if (s && s->context.is_pending())
+        {
+            ++withdrawn_;
+            s.reset();
+        }
+    }
+
+    template<typename Slots>
+    void cancel_in(Slots& all)
+    {
+        if (auto& s = all[pick(all.size())])
+        {
+            s->context.cancel();
+        }
+    }
+
+    void cancel_one()
+    {
+        cancel_in(streams_);
+        cancel_in(accepts_);
+        cancel_in(connects_);
+    }
+
+    std::mt19937 random_;
+    support::descriptor_check leaks_;
+    asio::io_context io_;
+    tcp::acceptor acceptor_{io_, {asio::ip::address_v4::loopback(), 0}};
+    tcp::endpoint const endpoint_ = acceptor_.local_endpoint();
+    slots<tcp::accept_context> accepts_;
+    std::array<std::unique_ptr<tcp::socket>, 5> sockets_;
+    slots<stream_context> streams_;
+    slots<opslot::connect_context> connects_;
+    std::uint64_t started_ = 0, ended_ = 0, withdrawn_ = 0, taken_ = 0;
+    bool is_ending_ = false;
+};
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(sockets_may_come_and_go_at_any_time)
+{
+    std::uint64_t taken = 0;
+    for (std::uint32_t seed = 1; seed != 300; ++seed)
+    {
+        BOOST_TEST_CONTEXT("seed " << seed)
+        {
+            sockets ends(seed);
+            ends.run(200);
+            taken += ends.taken();
+            sockets(seed + 1000).abandon(200);
+        }
+    }
+    BOOST_TEST(taken > 300u);
 }
