@@ -18,6 +18,7 @@
 #include <boost/asio/error.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/address_v4.hpp>
+#include <boost/asio/socket_base.hpp>
 #include <boost/system/error_code.hpp>
 #include <boost/test/unit_test.hpp>
 
@@ -35,6 +36,7 @@
 
 #include <sys/socket.h>
 
+#include "contract/streams.hpp"
 #include "support/connection.hpp"
 #include "support/open_descriptors.hpp"
 #include "support/peer.hpp"
@@ -61,13 +63,14 @@ struct record
     int ends = 0;
 };
 
+template<typename Connection>
 class sequence
 {
 public:
     explicit sequence(std::uint32_t seed)
         : random_(seed)
     {
-        c_.shrink_buffers();
+        c_.socket.set_option(asio::socket_base::send_buffer_size(32768));
         for (auto& each : receives_)
         {
             each = std::make_unique<slot>();
@@ -380,7 +383,7 @@ private:
     }
 
     std::mt19937 random_;
-    connection c_;
+    Connection c_;
     std::deque<record> received_, sent_;
     std::string to_be_received_, arrived_;
     std::uint32_t number_ = 0;
@@ -396,7 +399,8 @@ BOOST_AUTO_TEST_CASE(short_sequences_keep_every_byte_and_every_end)
     {
         BOOST_TEST_CONTEXT("seed " << seed)
         {
-            sequence(seed).run(60);
+            sequence<connection>(seed).run(60);
+            sequence<contract::local_connection>(seed).run(60);
         }
     }
 }
@@ -407,7 +411,8 @@ BOOST_AUTO_TEST_CASE(long_sequences_keep_every_byte_and_every_end)
     {
         BOOST_TEST_CONTEXT("seed " << seed)
         {
-            sequence(seed).run(20000);
+            sequence<connection>(seed).run(20000);
+            sequence<contract::local_connection>(seed).run(20000);
         }
     }
 }
