@@ -162,7 +162,9 @@ public:
     /** Makes receives complete with at least `n` bytes, or an error.
 
         It stays set; the default is 1. A value beyond the size of the
-        buffers means: all of them full.
+        buffers means: all of them full. A receive with the flag
+        `message_peek` completes with what is there: it could not wait for
+        more without seeing the same bytes again.
 
         @throws boost::system::system_error `error::context_busy`,
         `error::context_disposed`, `error::out_of_range` for zero.

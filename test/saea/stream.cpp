@@ -320,6 +320,27 @@ BOOST_FIXTURE_TEST_CASE(a_peek_leaves_its_bytes_to_the_next_one, connection)
     BOOST_TEST(second.storage[0] == 'b');
 }
 
+BOOST_FIXTURE_TEST_CASE(a_peek_does_not_wait_for_more, connection)
+{
+    context rx;
+    std::array<char, 8> storage;
+    rx.buffer(asio::buffer(storage));
+    rx.at_least(5);
+    rx.message_flags(asio::socket_base::message_peek);
+    auto const peeked = socket.start_receive(rx);
+    BOOST_TEST((peeked == pending));
+    other.write("abc");
+    finish(io, rx, peeked);
+    BOOST_TEST(rx.error() == success);
+    BOOST_TEST(rx.bytes_transferred() == 3u);
+    rx.message_flags(0);
+    auto const received = socket.start_receive(rx);
+    other.write("de");
+    finish(io, rx, received);
+    BOOST_TEST(rx.bytes_transferred() == 5u);
+    BOOST_TEST(std::string(storage.data(), 5) == "abcde");
+}
+
 // Model case 64.
 BOOST_AUTO_TEST_CASE(what_cancelled_sends_have_written_is_what_arrives)
 {
