@@ -1,11 +1,12 @@
 // Copyright (c) 2026 The opslot authors
 // Distributed under the Boost Software License, Version 1.0.
 
-// One thread starts, others run the handlers, another one cancels: each
-// operation ends once, and bytes keep the order of the starts.
+// One thread starts, others run the handlers, another one cancels or disposes:
+// each operation ends once, and bytes keep the order of the starts.
 
 #define BOOST_TEST_MODULE saea_threads
 #include <opslot/diagnostics.hpp>
+#include <opslot/error.hpp>
 #include <opslot/stream_context.hpp>
 #include <opslot/tcp.hpp>
 
@@ -14,6 +15,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/system/error_code.hpp>
+#include <boost/system/system_error.hpp>
 #include <boost/test/unit_test.hpp>
 
 #include <array>
@@ -26,6 +28,7 @@
 #include <thread>
 #include <vector>
 
+#include "contract/receiver.hpp"
 #include "support/connection.hpp"
 #include "support/peer.hpp"
 #include "support/run.hpp"
@@ -34,6 +37,7 @@ namespace {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
+using contract::receiver;
 using opslot::completed;
 using opslot::stream_context;
 using support::connection;
@@ -212,4 +216,37 @@ BOOST_AUTO_TEST_CASE(threads_may_start_run_and_cancel_at_a_time)
         received.append(storage.data(), n);
     }
     BOOST_TEST((received == written));
+}
+
+BOOST_FIXTURE_TEST_CASE(
+    a_dispose_is_not_lost_while_an_operation_completes, connection)
+{
+    // In .NET it may be: the flag and the completion are not synchronized.
+    for (int i = 0; i != 500; ++i)
+    {
+        receiver rx;
+        std::atomic<bool> go{false};
+        BOOST_REQUIRE((socket.start_receive(rx) == opslot::pending));
+        {
+            support::background const other_thread([&] {
+                while (!go)
+                {}
+                rx.dispose();
+            });
+            other.write("x");
+            support::await(socket.native_handle());
+            go = true;
+            support::run_until(io, [&] { return rx.calls == 1; });
+        }
+        support::poll(io);
+        BOOST_REQUIRE(rx.is_disposed());
+        BOOST_REQUIRE(rx.calls == 1);
+        BOOST_REQUIRE(!rx.error());
+        BOOST_CHECK_EXCEPTION(
+            (void)socket.start_receive(rx),
+            boost::system::system_error,
+            [](auto const& e) {
+                return e.code() == opslot::error::context_disposed;
+            });
+    }
 }
