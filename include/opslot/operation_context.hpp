@@ -402,6 +402,7 @@ private:
     void reset_deadline() noexcept;
     void set_owner(detail::owner_reference owner);
     void hold() noexcept;
+    void hold_in_general() noexcept;
     void let_go() noexcept;
     void end(bool calls_handler);
     void update_delivery() noexcept;

@@ -133,14 +133,25 @@ void operation_context::set_owner(detail::owner_reference owner)
 /// The operation goes pending.
 void operation_context::hold() noexcept
 {
-    if (owner_ && !held_)
+    if (BOOST_LIKELY(!recycle_ && !handler_via_))
     {
+        // It has an owner, and was most likely started by its own handler.
         detail::held_reference const* const lent =
             detail::handler_storage::call::lent_to(handler_);
-        if (BOOST_UNLIKELY(!lent || !held_.copy(*lent)))
+        if (BOOST_LIKELY(lent && held_.copy(*lent)))
         {
-            held_ = owner_.hold();
+            wants_hold = false;
+            return;
         }
+    }
+    hold_in_general();
+}
+
+void operation_context::hold_in_general() noexcept
+{
+    if (owner_ && !held_)
+    {
+        held_ = owner_.hold();
     }
     wants_hold = handler_via_ || recycle_;
     if (recycle_)
