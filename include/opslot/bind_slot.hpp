@@ -358,17 +358,19 @@ public:
     }
 };
 
-/// Forwards every associated characteristic to the target of a slot_binder.
+/// Forwards every associated characteristic to the target of a slot_binder. It
+/// derives from the target's, in which Asio looks whether there is one at all:
+/// a handler with an executor of its own takes a longer way.
 template<
     template<class, class>
     class Associator,
     class Target,
     class DefaultCandidate>
 struct associator<Associator, opslot::slot_binder<Target>, DefaultCandidate>
+    : Associator<Target, DefaultCandidate>
 {
-    using type = typename Associator<Target, DefaultCandidate>::type;
-
-    static type get(opslot::slot_binder<Target> const& binder) noexcept
+    static typename Associator<Target, DefaultCandidate>::type
+    get(opslot::slot_binder<Target> const& binder) noexcept
     {
         return Associator<Target, DefaultCandidate>::get(binder.get());
     }
