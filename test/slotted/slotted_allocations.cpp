@@ -9,7 +9,6 @@
 #include <opslot/testing/allocation_counter.hpp>
 
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read.hpp>
@@ -20,15 +19,14 @@
 
 #include <array>
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <list>
 #include <memory>
-#include <mutex>
 #include <utility>
 #include <vector>
 
+#include "support/connected.hpp"
 #include "support/heap.hpp"
 #include "support/peer.hpp"
 #include "support/run.hpp"
@@ -42,86 +40,22 @@ using opslot::testing::allocation_counter;
 using tcp = opslot::slotted_tcp;
 using udp = opslot::slotted_udp;
 using io_executor = asio::io_context::executor_type;
+using support::connected;
+using support::countdown;
 using support::expect_no_allocations;
 using support::run_quietly;
+using support::runners;
 using support::where_allocations_are_seen;
 
 template<class Executor>
 using tcp_socket =
     typename tcp::socket::template rebind_executor<Executor>::other;
 
-// Both ends of a connection.
-template<class Socket>
-struct socket_pair
-{
-    Socket first;
-    Socket second;
-
-    template<class Executor>
-    explicit socket_pair(Executor const& executor)
-        : first(executor)
-        , second(executor)
-    {
-        support::peer other = support::connect_tcp(first);
-        second.assign(tcp::v4(), other.release());
-        first.set_option(tcp::no_delay(true));
-        second.set_option(tcp::no_delay(true));
-    }
-};
-
-// A count that another thread can wait for.
-class countdown
-{
-public:
-    void start(int count)
-    {
-        std::lock_guard const lock(mutex_);
-        count_ = count;
-    }
-
-    void down()
-    {
-        std::lock_guard const lock(mutex_);
-        if (--count_ == 0)
-            zero_.notify_all();
-    }
-
-    bool wait()
-    {
-        std::unique_lock lock(mutex_);
-        return zero_.wait_for(
-            lock, support::patience, [this] { return count_ == 0; });
-    }
-
-private:
-    std::mutex mutex_;
-    std::condition_variable zero_;
-    int count_ = 0;
-};
-
-// Threads that run a context, to the end of the scope.
-class runners
-{
-public:
-    explicit runners(asio::io_context& io, int count)
-        : work_(io.get_executor())
-    {
-        for (int i = 0; i != count; ++i)
-            threads_.emplace_back([&io] { io.run(); });
-    }
-
-    ~runners() { work_.reset(); }
-
-private:
-    asio::executor_work_guard<io_executor> work_;
-    std::list<support::background> threads_;
-};
-
 template<class Socket, class Executor>
 void test_burst(asio::io_context& io, Executor const& executor)
 {
     constexpr int burst = 1000;
-    socket_pair<Socket> pair(executor);
+    connected<Socket> pair(executor);
     std::array<char, burst> storage;
     expect_no_allocations([&] {
         int written = 0;
@@ -147,7 +81,7 @@ void test_burst(asio::io_context& io, Executor const& executor)
 template<class Socket>
 struct echo
 {
-    socket_pair<Socket> pair;
+    connected<Socket> pair;
     countdown& done;
     std::array<char, 64> request{};
     std::array<char, 64> reply{};
@@ -283,7 +217,7 @@ BOOST_AUTO_TEST_CASE(
         io.get_executor(), asio::make_strand(io.get_executor())};
     for (asio::any_io_executor const& executor : executors)
     {
-        socket_pair<tcp::socket> pair(executor);
+        connected<tcp::socket> pair(executor);
         slotted_steady_timer timer(executor);
         countdown done;
         io.restart();
@@ -326,7 +260,7 @@ BOOST_AUTO_TEST_CASE(a_fan_out_from_one_handler, *where_allocations_are_seen())
     asio::io_context io;
     for (std::size_t const width : {3u, 8u, 32u})
     {
-        std::list<socket_pair<tcp::socket>> pairs;
+        std::list<connected<tcp::socket>> pairs;
         for (std::size_t i = 0; i != width; ++i)
             pairs.emplace_back(io.get_executor());
         std::array<char, 1> byte;
@@ -355,7 +289,7 @@ BOOST_AUTO_TEST_CASE(a_large_handler, *where_allocations_are_seen())
         io.get_executor(), asio::make_strand(io.get_executor())};
     for (asio::any_io_executor const& executor : executors)
     {
-        socket_pair<tcp::socket> pair(executor);
+        connected<tcp::socket> pair(executor);
         std::array<char, 1> byte;
         std::array<char, 4000> cargo{};
         cargo.back() = 1;
@@ -433,8 +367,8 @@ BOOST_AUTO_TEST_CASE(
     asio::io_context io;
     asio::any_io_executor const executor =
         asio::make_strand(asio::any_io_executor(io.get_executor()));
-    socket_pair<tcp::socket> slotted(executor);
-    socket_pair<asio::ip::tcp::socket> plain(executor);
+    connected<tcp::socket> slotted(executor);
+    connected<asio::ip::tcp::socket> plain(executor);
     std::array<char, 1> byte;
     auto const allocations = [&](auto& pair) {
         auto const round = [&] {
