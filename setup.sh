@@ -10,8 +10,8 @@ packages=(
     g++ cmake ninja-build git pkg-config
     libboost1.81-dev libboost1.81-tools-dev libboost-test1.81-dev
     libboost-program-options1.81-dev libboost-json1.81-dev
-    libboost-context1.81-dev libssl-dev
-    libuv1-dev wrk curl valgrind strace
+    libboost-context1.81-dev libssl-dev libwebsocketpp-dev
+    libuv1-dev wrk curl openssl python3-websockets valgrind strace
 )
 
 if ! command -v dpkg-query >/dev/null; then
