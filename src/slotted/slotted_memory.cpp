@@ -3,6 +3,9 @@
 
 #include <opslot/detail/slotted_memory.hpp>
 
+#include <cstdio>
+#include <cstdlib>
+
 namespace opslot {
 inline namespace OPSLOT_ABI {
 namespace detail {
@@ -15,6 +18,15 @@ slotted_memory_ptr slotted_memory::make(boost::asio::execution_context& context)
     void* const storage =
         memory.allocate(sizeof(slotted_memory), alignof(slotted_memory));
     return slotted_memory_ptr(::new (storage) slotted_memory(memory));
+}
+
+void slotted_memory::not_lent() noexcept
+{
+    std::fputs(
+        "opslot: a slotted I/O object gets back a block that it has not lent "
+        "out or has back already\n",
+        stderr);
+    std::abort();
 }
 
 void* slotted_memory::allocate_overflow(

@@ -10,7 +10,6 @@
 
 #include <array>
 #include <atomic>
-#include <csignal>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -24,9 +23,7 @@
 #include <utility>
 #include <vector>
 
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include "support/last_words.hpp"
 
 namespace {
 
@@ -38,6 +35,7 @@ using opslot::slot;
 using opslot::slot_base;
 using opslot::slot_exhausted;
 using opslot::testing::allocation_counter;
+using support::last_words;
 
 boost::test_tools::assertion_result
 allocations_are_seen(boost::unit_test::test_unit_id)
@@ -53,41 +51,6 @@ auto where_allocations_are_seen()
 bool is_aligned(void* address, std::size_t alignment)
 {
     return reinterpret_cast<std::uintptr_t>(address) % alignment == 0;
-}
-
-// Runs `misuse` in a child process. Returns what that says on its standard
-// error stream if it ends by SIGABRT, and nothing if it ends in another way.
-template<class Misuse>
-std::string last_words(Misuse misuse)
-{
-    std::array<int, 2> ends;
-    BOOST_REQUIRE(::pipe(ends.data()) == 0);
-    std::fflush(nullptr);
-    ::pid_t const child = ::fork();
-    BOOST_REQUIRE(child >= 0);
-    if (child == 0)
-    {
-        // Boost.Test would turn the signal into a failure of the child, and
-        // a core would be of no use.
-        std::signal(SIGABRT, SIG_DFL);
-        ::rlimit const no_core = {0, 0};
-        ::setrlimit(RLIMIT_CORE, &no_core);
-        ::dup2(ends[1], STDERR_FILENO);
-        ::close(ends[0]);
-        ::close(ends[1]);
-        misuse();
-        std::_Exit(0);
-    }
-    ::close(ends[1]);
-    std::string words;
-    std::array<char, 256> part;
-    for (::ssize_t got; (got = ::read(ends[0], part.data(), part.size())) > 0;)
-        words.append(part.data(), static_cast<std::size_t>(got));
-    ::close(ends[0]);
-    int status = 0;
-    BOOST_REQUIRE(::waitpid(child, &status, 0) == child);
-    bool const aborted = WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
-    return aborted ? words : std::string();
 }
 
 bool contains(std::string_view text, std::string_view part)

@@ -44,6 +44,9 @@ using slotted_memory_ptr = boost::intrusive_ptr<slotted_memory>;
     else a reference in the bits above. When the word becomes zero the object
     gives itself back to the operation_memory it came from. A request and its
     return cost one atomic operation each.
+
+    A block that is given back twice ends the program with a message, in every
+    build, as with a slot: whatever uses the block now would be corrupted.
 */
 class slotted_memory
 {
@@ -73,9 +76,9 @@ public:
     deallocate(void* memory, std::size_t bytes, std::size_t alignment) noexcept
     {
         if (memory == smaller_)
-            drop(smaller_lent);
+            take_back(smaller_lent);
         else if (memory == larger_)
-            drop(larger_lent);
+            take_back(larger_lent);
         else
             deallocate_overflow(memory, bytes, alignment);
     }
@@ -118,12 +121,21 @@ private:
         return ~state & larger_lent;
     }
 
+    void take_back(std::size_t block) noexcept
+    {
+        // Looked at before, since the memory may have ended after it.
+        if (!(state_.load(std::memory_order_relaxed) & block))
+            not_lent();
+        drop(block);
+    }
+
     void drop(std::size_t share) noexcept
     {
         if (state_.fetch_sub(share, std::memory_order_acq_rel) == share)
             end();
     }
 
+    [[noreturn]] static void not_lent() noexcept;
     void* allocate_overflow(std::size_t bytes, std::size_t alignment);
     void deallocate_overflow(
         void* memory, std::size_t bytes, std::size_t alignment) noexcept;
