@@ -23,7 +23,6 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/spawn.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/use_future.hpp>
@@ -158,15 +157,6 @@ auto async_answer(asio::io_context& io, int answer, Token&& token)
 static_assert(std::is_same_v<
               asio::associated_allocator_t<slot_binder<result>>,
               slot_allocator<void>>);
-
-// Stackful coroutines need a library that need not be installed, so it is left
-// at compiling.
-template<class Token>
-using received_by = decltype(std::declval<connection&>().receive(
-    bind_slot(std::declval<slot<>&>(), std::declval<Token>())));
-
-static_assert(std::is_same_v<received_by<asio::yield_context&>, std::size_t>);
-static_assert(std::is_same_v<received_by<asio::yield_context>, std::size_t>);
 
 } // namespace
 

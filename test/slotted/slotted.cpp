@@ -23,7 +23,6 @@
 #include <boost/asio/read.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/spawn.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/use_future.hpp>
 #include <boost/asio/write.hpp>
@@ -99,15 +98,6 @@ struct result
         return calls == 1 && !error && bytes == expected;
     }
 };
-
-// Stackful coroutines need a library that need not be installed, so it is left
-// at compiling.
-template<class Token>
-using received_by =
-    decltype(std::declval<connection&>().receive(std::declval<Token>()));
-
-static_assert(std::is_same_v<received_by<asio::yield_context&>, std::size_t>);
-static_assert(std::is_same_v<received_by<asio::yield_context>, std::size_t>);
 
 } // namespace
 
