@@ -9,7 +9,9 @@
 #include "app.hpp"
 
 #if !defined(OPSLOT_APP_PLAIN)
+//[teardown
 #include <opslot/beast_teardown.hpp>
+//]
 #endif
 
 #include <cstddef>

@@ -17,6 +17,7 @@
 
 namespace {
 
+//[session
 class session : public std::enable_shared_from_this<session>
 {
 public:
@@ -49,6 +50,8 @@ private:
     tcp::socket socket_;
     std::array<char, 4096> storage_;
 };
+
+//]
 
 } // namespace
 

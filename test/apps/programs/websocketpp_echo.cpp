@@ -107,6 +107,7 @@ protected:
     lib::error_code init(socket_con_ptr) { return {}; }
 };
 
+//[config
 struct config : websocketpp::config::asio
 {
     using type = config;
@@ -118,6 +119,8 @@ struct config : websocketpp::config::asio
 
     using transport_type = transport::asio::endpoint<transport_config>;
 };
+
+//]
 
 class server
 {
