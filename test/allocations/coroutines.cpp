@@ -16,17 +16,16 @@
 #include <boost/asio/spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
-#include <boost/version.hpp>
 
 #include <chrono>
 #include <future>
 
 #include "allocations/pattern.hpp"
 
-#if BOOST_VERSION >= 108600
+#if __has_include(<boost/asio/cancel_after.hpp>)
 #include <boost/asio/cancel_after.hpp>
 #endif
-#if BOOST_VERSION >= 108200
+#if __has_include(<boost/asio/any_completion_handler.hpp>)
 #include <boost/asio/any_completion_handler.hpp>
 #endif
 
@@ -361,12 +360,12 @@ struct future_with_memory
 {
     static auto make(asio::io_context& io)
     {
-        return asio::use_future[opslot::operation_memory_allocator<void>(
-            opslot::operation_memory::of(io))];
+        return asio::use_future.rebind(opslot::operation_memory_allocator<void>(
+            opslot::operation_memory::of(io)));
     }
 };
 
-#if BOOST_VERSION >= 108600
+#if __has_include(<boost/asio/cancel_after.hpp>)
 struct cancelled_after
 {
     template<class Library>
@@ -389,7 +388,7 @@ struct cancelled_after
 };
 #endif
 
-#if BOOST_VERSION >= 108200
+#if __has_include(<boost/asio/any_completion_handler.hpp>)
 struct erased_handlers
 {
     template<class Library>
@@ -464,7 +463,7 @@ std::vector<pattern> coroutine_patterns()
             "The shared state of the future is not memory of the operation: "
             "give `use_future` an allocator (next row)."),
         row<futures<future_with_memory>>(
-            "`use_future[operation_memory_allocator]`"),
+            "`use_future.rebind(operation_memory_allocator)`"),
     };
     pattern after{
         "`cancel_after`, 64 connections (Boost 1.86)",
@@ -480,11 +479,11 @@ std::vector<pattern> coroutine_patterns()
         no_more,
         no_more,
         "It allocates itself: give it to operations that are rare."};
-#if BOOST_VERSION >= 108600
+#if __has_include(<boost/asio/cancel_after.hpp>)
     after.plain = &cancelled_after::measure<plain>;
     after.slotted = &cancelled_after::measure<slotted>;
 #endif
-#if BOOST_VERSION >= 108200
+#if __has_include(<boost/asio/any_completion_handler.hpp>)
     erased.plain = &erased_handlers::measure<plain>;
     erased.slotted = &erased_handlers::measure<slotted>;
 #endif

@@ -17,12 +17,14 @@ namespace {
 
 using apps::app_process;
 
-auto const servers = boost::unit_test::data::make(
+auto const plain_servers = boost::unit_test::data::make(
     std::vector<std::string>{"beast_websocket", "websocketpp_echo"});
+auto const servers = boost::unit_test::data::make(std::vector<std::string>{
+    "beast_websocket", "beast_secure_websocket", "websocketpp_echo"});
 
 // Says so if it lacks the module.
 char const* const client = R"(
-import asyncio, sys
+import asyncio, ssl, sys
 try:
     import websockets
 except ImportError:
@@ -30,7 +32,12 @@ except ImportError:
     sys.exit(0)
 
 async def exchange(url):
-    async with websockets.connect(url, max_size=None) as socket:
+    tls = None
+    if url.startswith("wss"):
+        tls = ssl.create_default_context()
+        tls.check_hostname = False
+        tls.verify_mode = ssl.CERT_NONE
+    async with websockets.connect(url, ssl=tls, max_size=None) as socket:
         for message in ["hello", "x" * 100000, "", bytes(range(256)) * 100]:
             await socket.send(message)
             assert await socket.recv() == message
@@ -50,13 +57,15 @@ asyncio.run(asyncio.wait_for(main(sys.argv[1]), 15))
 
 BOOST_DATA_TEST_CASE(messages_come_back, servers, program)
 {
+    bool const is_secure = program.find("secure") != program.npos;
     app_process server(program);
     std::string output;
     if (!apps::run_client(
             {OPSLOT_PYTHON,
              "-c",
              client,
-             "ws://127.0.0.1:" + std::to_string(server.port())},
+             (is_secure ? "wss" : "ws") + std::string("://127.0.0.1:") +
+                 std::to_string(server.port())},
             output))
     {
         return;
@@ -70,7 +79,7 @@ BOOST_DATA_TEST_CASE(messages_come_back, servers, program)
     BOOST_TEST(server.terminate() == 0);
 }
 
-BOOST_DATA_TEST_CASE(who_asks_for_a_page_is_refused, servers, program)
+BOOST_DATA_TEST_CASE(who_asks_for_a_page_is_refused, plain_servers, program)
 {
     app_process server(program);
     examples::client plain(server.port());

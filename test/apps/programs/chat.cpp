@@ -61,7 +61,8 @@ private:
     std::deque<message> recent_;
 };
 
-class session : public participant, public std::enable_shared_from_this<session>
+class session final : public participant,
+                      public std::enable_shared_from_this<session>
 {
 public:
     session(tcp::socket socket, std::shared_ptr<room> where)

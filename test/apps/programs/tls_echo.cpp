@@ -1,7 +1,7 @@
 // Copyright (c) 2026 The opslot authors
 // Distributed under the Boost Software License, Version 1.0.
 
-// TLS, with a certificate that is made at the start and that nobody knows.
+// TLS: whatever comes goes back.
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ssl/context.hpp>
@@ -11,45 +11,14 @@
 #include <array>
 #include <cstddef>
 #include <memory>
-#include <stdexcept>
 #include <utility>
 
-#include <openssl/evp.h>
-#include <openssl/ssl.h>
-#include <openssl/x509.h>
-
 #include "app.hpp"
+#include "certificate.hpp"
 
 namespace {
 
 namespace ssl = asio::ssl;
-
-ssl::context make_context()
-{
-    ssl::context context(ssl::context::tls_server);
-    std::unique_ptr<EVP_PKEY, void (*)(EVP_PKEY*)> const key(
-        EVP_EC_gen("P-256"), EVP_PKEY_free);
-    std::unique_ptr<X509, void (*)(X509*)> const certificate(
-        X509_new(), X509_free);
-    X509* const x = certificate.get();
-    X509_gmtime_adj(X509_getm_notBefore(x), 0);
-    X509_gmtime_adj(X509_getm_notAfter(x), 3600);
-    X509_NAME_add_entry_by_txt(
-        X509_get_subject_name(x),
-        "CN",
-        MBSTRING_ASC,
-        reinterpret_cast<unsigned char const*>("localhost"),
-        -1,
-        -1,
-        0);
-    X509_set_issuer_name(x, X509_get_subject_name(x));
-    X509_set_pubkey(x, key.get());
-    if (X509_sign(x, key.get(), EVP_sha256()) == 0 ||
-        SSL_CTX_use_certificate(context.native_handle(), x) != 1 ||
-        SSL_CTX_use_PrivateKey(context.native_handle(), key.get()) != 1)
-        throw std::runtime_error("cannot make a certificate");
-    return context;
-}
 
 class session : public std::enable_shared_from_this<session>
 {
@@ -71,7 +40,7 @@ public:
 private:
     static ssl::context& context()
     {
-        static ssl::context one = make_context();
+        static ssl::context one = make_server_context();
         return one;
     }
 
