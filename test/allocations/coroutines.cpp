@@ -473,12 +473,13 @@ std::vector<pattern> coroutine_patterns()
         no_more,
         "Its timer and its cancellation state: as for `read || timer`."};
     pattern erased{
-        "`any_completion_handler` (Boost 1.82)",
+        "`any_completion_handler`",
         nullptr,
         nullptr,
+        no_more_asked,
         no_more,
-        no_more,
-        "It allocates itself: give it to operations that are rare."};
+        "It allocates itself, from Asio's cache, which slots do not feed: give "
+        "it to operations that are rare."};
 #if __has_include(<boost/asio/cancel_after.hpp>)
     after.plain = &cancelled_after::measure<plain>;
     after.slotted = &cancelled_after::measure<slotted>;

@@ -217,6 +217,9 @@ BOOST_DATA_TEST_CASE(
         // in that thread's cache.
         BOOST_TEST(slotted <= plain * 1.03 + 0.05);
         break;
+    case promise::no_more_asked:
+        BOOST_TEST(slotted <= plain + 1.05);
+        break;
     }
 }
 
@@ -224,7 +227,7 @@ BOOST_AUTO_TEST_CASE(what_is_not_zero_has_a_reason)
 {
     for (pattern const& each : all_patterns())
         BOOST_TEST(
-            (each.with_cache == promise::no_more) == !each.remark.empty(),
+            (each.with_cache >= promise::no_more) == !each.remark.empty(),
             each.name);
 }
 

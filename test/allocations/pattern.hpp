@@ -93,7 +93,11 @@ enum class promise
     hardly_any,
 
     /// What public API does not reach; but never more than plain Asio.
-    no_more
+    no_more,
+
+    /// The same, but Asio's cache, which gets no blocks of slots, may serve one
+    /// request less. Without the cache it is no_more.
+    no_more_asked
 };
 
 /// A row. The functions measure allocations per operation.
