@@ -40,7 +40,7 @@
 namespace allocations {
 
 constexpr bool has_cache = OPSLOT_TEST_HAS_CACHE;
-constexpr char const* page = OPSLOT_DOC_DIR "/allocations.adoc";
+constexpr char const* page = OPSLOT_SOURCE_DIR "/doc/allocations.adoc";
 
 std::ostream& operator<<(std::ostream& stream, pattern const& p)
 {

@@ -212,9 +212,9 @@ part_of(std::string const& path, std::string const& name)
 
 BOOST_AUTO_TEST_CASE(every_code_block_stands_in_a_compiled_file)
 {
-    std::string const root = OPSLOT_DOC_DIR "/../";
+    std::string const root = OPSLOT_SOURCE_DIR "/";
     std::vector<std::string> const page =
-        read_lines(OPSLOT_DOC_DIR "/migrating.adoc");
+        read_lines(OPSLOT_SOURCE_DIR "/doc/migrating.adoc");
     int blocks = 0;
     for (std::size_t i = 1; i < page.size(); ++i)
     {
