@@ -17,7 +17,8 @@
 namespace opslot {
 inline namespace OPSLOT_ABI {
 
-/** What an execution context's engine has counted since it was made.
+/** What an execution context's engine and memory have counted since they were
+    made.
 
     The members are plain numbers, taken at one moment each.
 */
@@ -47,17 +48,26 @@ struct diagnostics_report
     std::uint64_t epoll_ctl_calls = 0;
     std::uint64_t timer_calls = 0;
 
-    /// Blocks of operation memory in use now.
+    // The context's operation memory, which slots and slotted objects use as
+    // well; more of it tells operation_memory::statistics().
+
+    /// Blocks in use now, and the most of them that were in use at one time,
+    /// summed over the size classes.
     std::uint64_t memory_blocks = 0;
-    /// Requests that operation memory had to pass on to the heap, growth of
-    /// its pools included.
+    std::uint64_t memory_blocks_peak = 0;
+    /// Bytes of heap that the pools hold.
+    std::uint64_t memory_bytes = 0;
+    /// Requests that went to the heap, growth of the pools included.
     std::uint64_t memory_heap_requests = 0;
+    /// Requests that slots and slotted objects had no room for.
+    std::uint64_t overflows = 0;
 };
 
-/** Reports what the engine of an execution context has counted.
+/** Reports what the library has counted of an execution context.
 
-    @param context The context that I/O objects of the library were made
-    with. All figures are zero if there were none.
+    @param context The context that I/O objects or slots of the library were
+    made with. All figures are zero if there were none; those of an engine are
+    if only Asio's own I/O objects were used, slotted or not.
 
     @par Thread safety
     May be called from any thread.

@@ -47,6 +47,10 @@ struct operation_memory_statistics
 
     /// How often a pool took a chunk from the heap.
     std::uint64_t growths = 0;
+
+    /// Of the allocations, those that did not fit into the slot of a handler
+    /// or the slots of an I/O object.
+    std::uint64_t overflows = 0;
 };
 
 /** The memory of operations: thread-safe pools of blocks in size classes.
@@ -104,6 +108,10 @@ public:
         the reference; do not call this once per operation.
     */
     static operation_memory& of(boost::asio::execution_context& context);
+
+    /// The same, or null if nobody has asked for it yet. Does not throw.
+    static operation_memory*
+    find(boost::asio::execution_context& context) noexcept;
 
     /** The memory of the process, for what belongs to no execution context.
 
@@ -169,6 +177,12 @@ public:
     */
     operation_memory_statistics statistics() const noexcept;
 
+    /// Counts an allocation of a slot that it had no room for.
+    void count_overflow() noexcept
+    {
+        overflows_.fetch_add(1, std::memory_order_relaxed);
+    }
+
     /// Adds a reference, for `boost::intrusive_ptr`.
     friend void intrusive_ptr_add_ref(operation_memory* memory) noexcept
     {
@@ -198,6 +212,7 @@ private:
 
     std::unique_ptr<size_classes> const classes_;
     std::atomic<std::size_t> references_{0};
+    std::atomic<std::uint64_t> overflows_{0};
 
     // The blocks still lent out after the last reference has gone.
     std::atomic<std::size_t> orphans_{0};

@@ -96,9 +96,6 @@ diagnostics_report engine::report() noexcept
     r.pending_peak = pending_peak_.load(relaxed);
     r.turns = turns_.load(relaxed);
     r.timeouts = timeouts_.load(relaxed);
-    auto const memory = memory_->statistics();
-    r.memory_blocks = memory.in_use;
-    r.memory_heap_requests = memory.heap_allocations + memory.growths;
     return r;
 }
 

@@ -395,6 +395,14 @@ operation_memory& operation_memory::of(boost::asio::execution_context& context)
     return boost::asio::use_service<service>(context).memory();
 }
 
+operation_memory*
+operation_memory::find(boost::asio::execution_context& context) noexcept
+{
+    return boost::asio::has_service<service>(context)
+               ? &boost::asio::use_service<service>(context).memory()
+               : nullptr;
+}
+
 operation_memory& operation_memory::process()
 {
     // A reference that is never dropped, to an object that is never destroyed.
@@ -461,6 +469,7 @@ operation_memory_statistics operation_memory::statistics() const noexcept
         each.add_to(sum);
     classes_->heap.add_to(sum);
     sum.heap_allocations = classes_->heap.allocations();
+    sum.overflows = overflows_.load(std::memory_order_relaxed);
     return sum;
 }
 

@@ -141,6 +141,7 @@ void* slot_base::allocate_overflow(std::size_t bytes, std::size_t alignment)
 
     void* const whole = overflow_memory_->allocate(
         offset + bytes, (std::max)(alignment, alignof(std::max_align_t)));
+    overflow_memory_->count_overflow();
     overflows_in_use_.fetch_add(1, std::memory_order_relaxed);
     void* const memory = static_cast<std::byte*>(whole) + offset;
     ::new (header_of(memory)) overflow_header{bytes, this};

@@ -33,6 +33,7 @@ void* slotted_memory::allocate_overflow(
     std::size_t bytes, std::size_t alignment)
 {
     void* const memory = memory_->allocate(bytes, alignment);
+    memory_->count_overflow();
     intrusive_ptr_add_ref(this);
     return memory;
 }
