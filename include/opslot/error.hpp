@@ -47,7 +47,7 @@ enum class error
     no_execution_context,
     /// A partly written send was withdrawn from this socket earlier.
     send_interrupted,
-    /// The context has no endpoint to connect to.
+    /// The context has no endpoint to connect or send to.
     no_endpoint,
     /// The engine works with other options already.
     already_configured

@@ -22,12 +22,18 @@ enum class operation_kind : unsigned char
     accept,
     /// Connects a socket to an endpoint.
     connect,
-    /// Receives bytes from a stream.
+    /// Receives bytes from a stream, or a datagram.
     receive,
-    /// Sends bytes to a stream.
+    /// Sends bytes to a stream, or a datagram to the peer.
     send,
     /// Waits until a socket is readable, writable, or in error.
-    wait
+    wait,
+    /// Receives a datagram and the address of its sender.
+    receive_from,
+    /// Receives a datagram, the address of its sender, and where it arrived.
+    receive_message_from,
+    /// Sends a datagram to an address.
+    send_to
 };
 
 /** What an initiating function of the model's form reports.

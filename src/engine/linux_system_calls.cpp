@@ -311,3 +311,173 @@ std::uint64_t coarse_resolution() noexcept
 } // namespace opslot
 
 #endif
+
+#if defined(__linux__)
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include <netinet/in.h>
+
+#include "engine/linux_system_calls.hpp"
+
+namespace opslot {
+inline namespace OPSLOT_ABI {
+namespace detail {
+namespace system {
+namespace {
+
+/// Calls until it is not interrupted; the result, or the negated error.
+template<typename Call>
+ssize_t transfer(Call call) noexcept
+{
+    ssize_t result = 0;
+    do
+    {
+        result = call();
+    } while (result < 0 && errno == EINTR);
+    return result < 0 ? -errno : result;
+}
+
+void take_arrival(
+    datagram_request& datagram,
+    void const* address,
+    std::size_t size,
+    unsigned interface_index) noexcept
+{
+    std::memcpy(datagram.arrived_at.data(), address, size);
+    datagram.arrived_at_size = static_cast<unsigned char>(size);
+    datagram.interface_index = interface_index;
+}
+
+template<typename Information>
+bool copy_of(::cmsghdr const& header, Information& information) noexcept
+{
+    // One that did not fit in the buffer is cut off.
+    if (header.cmsg_len < CMSG_LEN(sizeof(information)))
+    {
+        return false;
+    }
+    std::memcpy(&information, CMSG_DATA(&header), sizeof(information));
+    return true;
+}
+
+/// Looks for what ip(7) and ipv6(7) say of the arrival, among whatever else
+/// the options of the socket ask for.
+void take_arrival(datagram_request& datagram, ::msghdr& message) noexcept
+{
+    for (::cmsghdr* header = CMSG_FIRSTHDR(&message); header;
+         header = CMSG_NXTHDR(&message, header))
+    {
+        ::in_pktinfo v4{};
+        ::in6_pktinfo v6{};
+        if (header->cmsg_level == IPPROTO_IP &&
+            header->cmsg_type == IP_PKTINFO && copy_of(*header, v4))
+        {
+            take_arrival(
+                datagram,
+                &v4.ipi_addr,
+                sizeof(v4.ipi_addr),
+                static_cast<unsigned>(v4.ipi_ifindex));
+        }
+        else if (
+            header->cmsg_level == IPPROTO_IPV6 &&
+            header->cmsg_type == IPV6_PKTINFO && copy_of(*header, v6))
+        {
+            take_arrival(
+                datagram,
+                &v6.ipi6_addr,
+                sizeof(v6.ipi6_addr),
+                static_cast<unsigned>(v6.ipi6_ifindex));
+        }
+    }
+}
+
+} // namespace
+
+ssize_t receive_message(
+    int fd,
+    ::iovec* vectors,
+    std::size_t count,
+    int flags,
+    int& flags_out,
+    datagram_request& datagram) noexcept
+{
+    // Room for what is asked for here, and for what others may have asked the
+    // socket for. Local sockets are given none: descriptors that somebody
+    // passes are then closed by the system.
+    alignas(::cmsghdr) std::array<char, 512> control;
+    ::msghdr message{};
+    ssize_t const result = transfer([&] {
+        message.msg_iov = vectors;
+        message.msg_iovlen = count;
+        message.msg_name = datagram.sender;
+        message.msg_namelen =
+            static_cast<::socklen_t>(datagram.sender_capacity);
+        message.msg_control = datagram.wants_arrival ? control.data() : nullptr;
+        message.msg_controllen = datagram.wants_arrival ? control.size() : 0;
+        return ::recvmsg(fd, &message, flags | MSG_DONTWAIT);
+    });
+    if (result >= 0)
+    {
+        flags_out = message.msg_flags;
+        datagram.is_truncated = (message.msg_flags & MSG_TRUNC) != 0;
+        datagram.sender_size =
+            datagram.sender ? std::min<std::size_t>(
+                                  message.msg_namelen, datagram.sender_capacity)
+                            : 0;
+        if (datagram.wants_arrival)
+        {
+            take_arrival(datagram, message);
+        }
+    }
+    return result;
+}
+
+ssize_t send_message(
+    int fd,
+    ::iovec const* vectors,
+    std::size_t count,
+    int flags,
+    datagram_request const& datagram) noexcept
+{
+    ::msghdr message{};
+    message.msg_iov = const_cast<::iovec*>(vectors);
+    message.msg_iovlen = count;
+    message.msg_name = const_cast<void*>(datagram.target);
+    message.msg_namelen = static_cast<::socklen_t>(datagram.target_size);
+    return transfer(
+        [&] { return ::sendmsg(fd, &message, flags | MSG_NOSIGNAL); });
+}
+
+int enable_packet_information(int fd) noexcept
+{
+    int family = 0;
+    auto size = static_cast<::socklen_t>(sizeof(family));
+    if (::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) != 0)
+    {
+        return -errno;
+    }
+    if (family != AF_INET && family != AF_INET6)
+    {
+        return -EOPNOTSUPP;
+    }
+    bool const is_v4 = family == AF_INET;
+    int const on = 1;
+    int const result = ::setsockopt(
+        fd,
+        is_v4 ? IPPROTO_IP : IPPROTO_IPV6,
+        is_v4 ? IP_PKTINFO : IPV6_RECVPKTINFO,
+        &on,
+        sizeof(on));
+    return result == 0 ? 0 : -errno;
+}
+
+} // namespace system
+} // namespace detail
+} // namespace OPSLOT_ABI
+} // namespace opslot
+
+#endif

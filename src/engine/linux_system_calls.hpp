@@ -13,6 +13,7 @@
 */
 
 #include <opslot/config.hpp>
+#include <opslot/detail/datagram_request.hpp>
 
 #include <boost/system/error_code.hpp>
 
@@ -114,6 +115,28 @@ std::uint64_t exact_time() noexcept;
 /// The time between the ticks of `coarse_time`, in nanoseconds. It may be
 /// behind by more if the machine is busy.
 std::uint64_t coarse_resolution() noexcept;
+
+// Datagrams. The portable engine calls these too, where it is on Linux, for
+// what Asio does not have.
+
+/// Receives one, and what else is wanted of it. Says what it is by the flags
+/// of the message and by the outputs of `datagram`.
+ssize_t receive_message(
+    int fd,
+    ::iovec* vectors,
+    std::size_t count,
+    int flags,
+    int& flags_out,
+    datagram_request& datagram) noexcept;
+/// Waits for room unless the flags say otherwise, or the socket does.
+ssize_t send_message(
+    int fd,
+    ::iovec const* vectors,
+    std::size_t count,
+    int flags,
+    datagram_request const& datagram) noexcept;
+/// Has the system say where datagrams arrive.
+int enable_packet_information(int fd) noexcept;
 
 } // namespace system
 } // namespace detail

@@ -114,9 +114,13 @@ descriptor_ptr engine::make_descriptor(socket_role role)
     {
         d->socket.emplace<stream_socket>(executor_);
     }
-    else
+    else if (role == socket_role::listener)
     {
         d->socket.emplace<listener_socket>(executor_);
+    }
+    else
+    {
+        d->socket.emplace<datagram_socket>(executor_);
     }
     descriptors_.push_back(*d);
     return d;

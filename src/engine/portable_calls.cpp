@@ -145,28 +145,38 @@ void socket_handle::connect(
     void const* address, std::size_t size, error_code& ec)
 {
     ec = boost::asio::error::bad_descriptor;
-    stream_socket* s = nullptr;
-    if (descriptor_)
+    if (!descriptor_)
     {
-        std::lock_guard<std::mutex> const lock(descriptor_->mutex);
-        s = std::get_if<stream_socket>(&descriptor_->socket);
+        return;
     }
-    if (s && size > stream_protocol::endpoint().capacity())
+    if (size > stream_protocol::endpoint().capacity())
     {
         ec = boost::asio::error::invalid_argument;
+        return;
     }
-    else if (s)
+    stream_socket* stream = nullptr;
+    datagram_socket* datagrams = nullptr;
+    {
+        std::lock_guard<std::mutex> const lock(descriptor_->mutex);
+        stream = std::get_if<stream_socket>(&descriptor_->socket);
+        datagrams = std::get_if<datagram_socket>(&descriptor_->socket);
+    }
+    if (stream)
     {
         // Asio waits for the result in any mode, and without the lock.
         stream_protocol::endpoint const peer(address, size);
-        s->connect(peer, ec);
+        stream->connect(peer, ec);
         if (!ec)
         {
             // Linux says once more that a non-blocking connect went well;
             // who calls connect again is to hear `already_connected`.
             error_code ignored;
-            s->connect(peer, ignored);
+            stream->connect(peer, ignored);
         }
+    }
+    else if (datagrams)
+    {
+        datagrams->connect(datagram_socket::endpoint_type(address, size), ec);
     }
 }
 
@@ -227,6 +237,58 @@ start_result socket_handle::start_connect(operation& op) noexcept
         }
     }
     return start_on(*engine_, descriptor_, op, via_, writing);
+}
+
+// Datagrams
+
+std::size_t
+socket_handle::receive_datagram(transfer_request& request, error_code& ec)
+{
+    std::size_t n = 0;
+    call_and_wait(descriptor_, socket_base::wait_read, ec, [&] {
+        n = receive_datagram_once(*descriptor_, request, ec);
+    });
+    return n;
+}
+
+std::size_t
+socket_handle::send_datagram(transfer_request& request, error_code& ec)
+{
+    std::size_t n = 0;
+    call_and_wait(descriptor_, socket_base::wait_write, ec, [&] {
+        n = send_datagram_once(*descriptor_, request, ec);
+    });
+    return n;
+}
+
+start_result socket_handle::start_receive_datagram(operation& op) noexcept
+{
+    if (descriptor_)
+    {
+        error_code ec;
+        prepare_receive_datagram(
+            *descriptor_, *static_cast<transfer_request*>(op.request), ec);
+        if (ec)
+        {
+            return engine_->reject(op, ec);
+        }
+    }
+    return start_on(*engine_, descriptor_, op, via_, reading);
+}
+
+start_result socket_handle::start_send_datagram(operation& op) noexcept
+{
+    return start_on(*engine_, descriptor_, op, via_, writing);
+}
+
+void socket_handle::enable_packet_information(error_code& ec)
+{
+    ec = boost::asio::error::bad_descriptor;
+    if (descriptor_)
+    {
+        std::lock_guard<std::mutex> const lock(descriptor_->mutex);
+        detail::enable_packet_information(*descriptor_, ec);
+    }
 }
 
 } // namespace detail

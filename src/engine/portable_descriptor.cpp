@@ -226,6 +226,10 @@ descriptor_ptr new_descriptor(engine& owner, bool owns_reference)
     d->native_non_blocking = true;
     d->sync_budget = 0;
     d->sync_count = 0;
+    d->family = 0;
+    d->is_bound = false;
+    d->says_arrival = false;
+    d->ends_receives = false;
     return descriptor_ptr(d);
 }
 
@@ -325,7 +329,9 @@ bool attempt(descriptor& d, operation& op, bool is_ready) noexcept
     {
     case operation_kind::receive:
     case operation_kind::send:
-        return attempt_transfer(d, op, is_ready);
+        return static_cast<transfer_request*>(op.request)->datagram
+                   ? attempt_datagram(d, op, is_ready)
+                   : attempt_transfer(d, op, is_ready);
     case operation_kind::wait:
         if (!is_ready)
         {
@@ -338,6 +344,10 @@ bool attempt(descriptor& d, operation& op, bool is_ready) noexcept
     case operation_kind::accept:
         accept_once(d, *static_cast<accept_request*>(op.request), op.error);
         return is_done(op);
+    case operation_kind::receive_from:
+    case operation_kind::receive_message_from:
+    case operation_kind::send_to:
+        return attempt_datagram(d, op, is_ready);
     case operation_kind::connect:
     case operation_kind::none:
         break;

@@ -14,6 +14,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/generic/datagram_protocol.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/intrusive/list.hpp>
 #include <boost/smart_ptr/intrusive_ptr.hpp>
@@ -33,6 +34,7 @@ namespace detail {
 using stream_protocol = boost::asio::generic::stream_protocol;
 using stream_socket = stream_protocol::socket;
 using listener_socket = boost::asio::basic_socket_acceptor<stream_protocol>;
+using datagram_socket = boost::asio::generic::datagram_protocol::socket;
 
 using operation_list = dispatcher::operation_list;
 
@@ -82,7 +84,9 @@ struct descriptor : descriptor_hook, ready_hook
 
     // Guarded by the mutex.
 
-    std::variant<std::monostate, stream_socket, listener_socket> socket;
+    std::
+        variant<std::monostate, stream_socket, listener_socket, datagram_socket>
+            socket;
     std::array<direction, 3> directions;
     /// Operations with a result, to be delivered in this order.
     operation_list completed;
@@ -96,6 +100,11 @@ struct descriptor : descriptor_hook, ready_hook
     std::uint32_t sync_budget = 0;
     /// Receives and accepts that completed at once since the last wait.
     std::uint32_t sync_count = 0;
+    /// Of a datagram socket: what is known of it by now.
+    int family = 0;
+    bool is_bound = false;
+    bool says_arrival = false;
+    bool ends_receives = false;
 
     descriptor* next_free = nullptr;
 
@@ -115,7 +124,7 @@ void intrusive_ptr_release(descriptor* d) noexcept;
 /// A descriptor from the process's store. Throws std::bad_alloc.
 descriptor_ptr new_descriptor(engine& owner, bool owns_reference);
 
-/// Calls `f` with the socket of either role, if there is one. The descriptor
+/// Calls `f` with the socket of whatever role, if there is one. The descriptor
 /// is locked.
 template<typename Function>
 bool visit_socket(descriptor& d, Function f)
@@ -128,6 +137,11 @@ bool visit_socket(descriptor& d, Function f)
     if (auto* const listener = std::get_if<listener_socket>(&d.socket))
     {
         f(*listener);
+        return true;
+    }
+    if (auto* const datagrams = std::get_if<datagram_socket>(&d.socket))
+    {
+        f(*datagrams);
         return true;
     }
     return false;
@@ -176,6 +190,29 @@ void accept_once(
 
 boost::asio::socket_base::wait_type
 wait_type_of(wait_request const& request) noexcept;
+
+// Datagrams; bodies in portable_datagrams.cpp
+
+bool attempt_datagram(descriptor& d, operation& op, bool is_ready) noexcept;
+
+std::size_t receive_datagram_once(
+    descriptor& d,
+    transfer_request& request,
+    boost::system::error_code& ec) noexcept;
+
+std::size_t send_datagram_once(
+    descriptor& d,
+    transfer_request const& request,
+    boost::system::error_code& ec) noexcept;
+
+/// What a context asks for before it receives.
+void prepare_receive_datagram(
+    descriptor& d,
+    transfer_request const& request,
+    boost::system::error_code& ec) noexcept;
+
+void enable_packet_information(
+    descriptor& d, boost::system::error_code& ec) noexcept;
 
 } // namespace detail
 } // namespace OPSLOT_ABI

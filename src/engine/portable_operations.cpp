@@ -9,6 +9,7 @@
 
 #include <boost/asio/error.hpp>
 
+#include <type_traits>
 #include <utility>
 
 #include "engine/portable.hpp"
@@ -40,7 +41,8 @@ bool is_empty_transfer(operation const& op) noexcept
         return false;
     }
     auto const& r = *static_cast<transfer_request*>(op.request);
-    return r.total() == 0 && (op.kind == operation_kind::send || r.is_some);
+    return r.total() == 0 && !r.datagram &&
+           (op.kind == operation_kind::send || r.is_some);
 }
 
 } // namespace
@@ -214,9 +216,16 @@ void engine::initiate(descriptor& d, direction_index i)
     {
         auto const& r = *static_cast<connect_request*>(front.request);
         x.connecting = &front;
-        std::get<stream_socket>(d.socket).async_connect(
-            stream_protocol::endpoint(r.address, r.address_size, r.protocol),
-            ready_handler(d, i));
+        visit_socket(d, [&](auto& s) {
+            using socket = std::decay_t<decltype(s)>;
+            if constexpr (!std::is_same_v<socket, listener_socket>)
+            {
+                s.async_connect(
+                    typename socket::endpoint_type(
+                        r.address, r.address_size, r.protocol),
+                    ready_handler(d, i));
+            }
+        });
         return;
     }
     constexpr std::array<socket_base::wait_type, 3> types{

@@ -13,6 +13,7 @@
 #include <limits>
 #include <mutex>
 #include <new>
+#include <type_traits>
 #include <utility>
 
 #include "engine/portable.hpp"
@@ -28,7 +29,7 @@ using error_code = boost::system::error_code;
 /// What a closed socket has: -1, or INVALID_SOCKET on Windows.
 constexpr native_socket invalid_handle = static_cast<native_socket>(-1);
 
-/// Calls `f` with the socket of either role, under the lock.
+/// Calls `f` with the socket of whatever role, under the lock.
 template<typename Function>
 void with_socket(descriptor* d, error_code& ec, Function f)
 {
@@ -43,26 +44,28 @@ void with_socket(descriptor* d, error_code& ec, Function f)
     }
 }
 
-/// Calls `f` with a `Socket`, under the lock. A socket of the other role
-/// does not support it.
-template<typename Socket, typename Function>
+/// Calls `f` with the socket, under the lock, if `Supports` says so of its
+/// type.
+template<template<typename> class Supports, typename Function>
 void with(descriptor* d, error_code& ec, Function f)
 {
-    ec = boost::asio::error::bad_descriptor;
-    if (d)
-    {
-        std::lock_guard<std::mutex> const lock(d->mutex);
-        if (auto* const s = std::get_if<Socket>(&d->socket))
+    with_socket(d, ec, [&](auto& s) {
+        if constexpr (Supports<std::decay_t<decltype(s)>>::value)
         {
-            ec.clear();
-            f(*s);
+            f(s);
         }
-        else if (d->is_open())
+        else
         {
             ec = boost::asio::error::operation_not_supported;
         }
-    }
+    });
 }
+
+template<typename Socket>
+using listens = std::is_same<Socket, listener_socket>;
+
+template<typename Socket>
+using connects = std::negation<listens<Socket>>;
 
 /// Has Asio's flag set that makes its synchronous calls return, and lets
 /// the engine see aborted connections.
@@ -108,10 +111,9 @@ bool is_address_size(std::size_t size, error_code& ec) noexcept
     return true;
 }
 
+template<typename Endpoint>
 void copy_address(
-    stream_protocol::endpoint const& from,
-    void* address,
-    std::size_t& size) noexcept
+    Endpoint const& from, void* address, std::size_t& size) noexcept
 {
     std::memcpy(address, from.data(), std::min(size, from.size()));
     size = from.size();
@@ -171,7 +173,9 @@ void socket_handle::open(int family, int, int protocol, error_code& ec)
     }
     descriptor_ptr d = make_descriptor(*engine_, role_, ec);
     with_socket(d.get(), ec, [&](auto& s) {
-        s.open(stream_protocol(family, protocol), ec);
+        using protocol_type = typename std::decay_t<decltype(s)>::protocol_type;
+        d->family = family;
+        s.open(protocol_type(family, protocol), ec);
         if (!ec)
         {
             prepare(s, ec);
@@ -195,7 +199,9 @@ void socket_handle::assign(int family, native_socket handle, error_code& ec)
     }
     descriptor_ptr d = make_descriptor(*engine_, role_, ec);
     with_socket(d.get(), ec, [&](auto& s) {
-        s.assign(stream_protocol(family, 0), handle, ec);
+        using protocol_type = typename std::decay_t<decltype(s)>::protocol_type;
+        d->family = family;
+        s.assign(protocol_type(family, 0), handle, ec);
         if (ec)
         {
             return;
@@ -286,21 +292,29 @@ void socket_handle::bind(void const* address, std::size_t size, error_code& ec)
     with_socket(descriptor_, ec, [&](auto& s) {
         if (is_address_size(size, ec))
         {
-            s.bind(stream_protocol::endpoint(address, size), ec);
+            using endpoint_type =
+                typename std::decay_t<decltype(s)>::endpoint_type;
+            s.bind(endpoint_type(address, size), ec);
         }
     });
 }
 
 void socket_handle::listen(int backlog, error_code& ec)
 {
-    with<listener_socket>(
-        descriptor_, ec, [&](auto& s) { s.listen(backlog, ec); });
+    with<listens>(descriptor_, ec, [&](auto& s) { s.listen(backlog, ec); });
 }
 
 void socket_handle::shutdown(int how, error_code& ec)
 {
-    with<stream_socket>(descriptor_, ec, [&](auto& s) {
-        s.shutdown(static_cast<socket_base::shutdown_type>(how), ec);
+    auto const what = static_cast<socket_base::shutdown_type>(how);
+    with<connects>(descriptor_, ec, [&](auto& s) {
+        s.shutdown(what, ec);
+        // An IP socket that is not connected is shut down all the same.
+        if (what != socket_base::shutdown_send &&
+            (!ec || ec == boost::asio::error::not_connected))
+        {
+            descriptor_->ends_receives = true;
+        }
     });
 }
 
@@ -325,15 +339,35 @@ struct raw_option
     Data* data_;
     std::size_t size_;
 
-    int level(stream_protocol const&) const noexcept { return level_; }
+    template<typename Protocol>
+    int level(Protocol const&) const noexcept
+    {
+        return level_;
+    }
 
-    int name(stream_protocol const&) const noexcept { return name_; }
+    template<typename Protocol>
+    int name(Protocol const&) const noexcept
+    {
+        return name_;
+    }
 
-    Data* data(stream_protocol const&) const noexcept { return data_; }
+    template<typename Protocol>
+    Data* data(Protocol const&) const noexcept
+    {
+        return data_;
+    }
 
-    std::size_t size(stream_protocol const&) const noexcept { return size_; }
+    template<typename Protocol>
+    std::size_t size(Protocol const&) const noexcept
+    {
+        return size_;
+    }
 
-    void resize(stream_protocol const&, std::size_t n) noexcept { size_ = n; }
+    template<typename Protocol>
+    void resize(Protocol const&, std::size_t n) noexcept
+    {
+        size_ = n;
+    }
 };
 
 /// The same for an I/O control command.
@@ -370,7 +404,7 @@ void socket_handle::get_option(
 void socket_handle::io_control(
     unsigned long command, void* argument, error_code& ec)
 {
-    with<stream_socket>(descriptor_, ec, [&](auto& s) {
+    with<connects>(descriptor_, ec, [&](auto& s) {
         raw_command raw{static_cast<int>(command), argument};
         s.io_control(raw, ec);
     });
@@ -379,15 +413,14 @@ void socket_handle::io_control(
 std::size_t socket_handle::available(error_code& ec) const
 {
     std::size_t n = 0;
-    with<stream_socket>(descriptor_, ec, [&](auto& s) { n = s.available(ec); });
+    with<connects>(descriptor_, ec, [&](auto& s) { n = s.available(ec); });
     return n;
 }
 
 bool socket_handle::at_mark(error_code& ec) const
 {
     bool result = false;
-    with<stream_socket>(
-        descriptor_, ec, [&](auto& s) { result = s.at_mark(ec); });
+    with<connects>(descriptor_, ec, [&](auto& s) { result = s.at_mark(ec); });
     return result;
 }
 
@@ -437,7 +470,7 @@ void socket_handle::local_endpoint(
 void socket_handle::remote_endpoint(
     void* address, std::size_t& size, error_code& ec) const
 {
-    with<stream_socket>(descriptor_, ec, [&](auto& s) {
+    with<connects>(descriptor_, ec, [&](auto& s) {
         copy_address(s.remote_endpoint(ec), address, size);
     });
 }

@@ -175,6 +175,9 @@ void engine::retire(descriptor& d) noexcept
     d.is_native_non_blocking = true;
     d.has_linger = false;
     d.is_broken = false;
+    d.is_bound = false;
+    d.says_arrival = false;
+    d.ends_receives = false;
     d.budget_turn = 0;
     d.budget_used = 0;
     d.send_turn = 0;

@@ -113,6 +113,12 @@ public:
     start_result start_connect(descriptor& d, operation& op) noexcept;
     start_result start_wait(descriptor& d, operation& op) noexcept;
 
+    // Datagrams; bodies in reactor_datagrams.cpp
+
+    start_result start_receive_datagram(descriptor& d, operation& op) noexcept;
+    start_result start_send_datagram(descriptor& d, operation& op) noexcept;
+    int shut_down_datagrams(descriptor& d, int how) noexcept;
+
     /// Has an operation that is nowhere delivered by a turn.
     void deliver_later(operation& op, dispatcher_ptr const& via) noexcept;
 
@@ -242,6 +248,9 @@ private:
     bool perform_accept(descriptor& d, operation& op, turn* t) noexcept;
     bool perform_connect(descriptor& d, operation& op, turn* t) noexcept;
     bool perform_wait(descriptor& d, operation& op, turn* t) noexcept;
+    bool
+    perform_receive_datagram(descriptor& d, operation& op, turn* t) noexcept;
+    bool perform_send_datagram(descriptor& d, operation& op, turn* t) noexcept;
     bool end_receive(
         descriptor& d,
         operation& op,

@@ -397,14 +397,21 @@ bool engine::perform(descriptor& d, operation& op, turn* t) noexcept
     switch (op.kind)
     {
     case operation_kind::receive:
-        return transfer_of(op).total() == 0 ? perform_wait(d, op, t)
-                                            : perform_receive(d, op, t);
+        return transfer_of(op).datagram ? perform_receive_datagram(d, op, t)
+               : transfer_of(op).total() == 0 ? perform_wait(d, op, t)
+                                              : perform_receive(d, op, t);
     case operation_kind::send:
-        return perform_send(d, op, t);
+        return transfer_of(op).datagram ? perform_send_datagram(d, op, t)
+                                        : perform_send(d, op, t);
     case operation_kind::accept:
         return perform_accept(d, op, t);
     case operation_kind::connect:
         return perform_connect(d, op, t);
+    case operation_kind::receive_from:
+    case operation_kind::receive_message_from:
+        return perform_receive_datagram(d, op, t);
+    case operation_kind::send_to:
+        return perform_send_datagram(d, op, t);
     case operation_kind::wait:
     case operation_kind::none:
         break;

@@ -260,6 +260,10 @@ struct alignas(64) descriptor : ready_hook, flush_hook
     descriptor* next_free = nullptr;
     dispatcher_ptr via;
     std::array<operation_queue, 3> queues;
+    /// Of a datagram socket: what is known of it by now.
+    bool is_bound = false;
+    bool says_arrival = false;
+    bool ends_receives = false;
 
     /// What the epoll set says of this socket.
     std::uint64_t data() const noexcept

@@ -68,7 +68,8 @@ void engine::visit_sends(descriptor& d, turn& t, operation_list& done) noexcept
         operation& op = *queue.first();
         bool const is_one = op.kind != operation_kind::send || !op.behind ||
                             op.behind->kind != operation_kind::send ||
-                            transfer_of(op).total() == 0;
+                            transfer_of(op).total() == 0 ||
+                            transfer_of(op).datagram;
         if (!is_one)
         {
             if (!send_together(d, t, done))

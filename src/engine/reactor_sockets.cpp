@@ -21,38 +21,16 @@
 
 #include "engine/linux_system_calls.hpp"
 #include "engine/reactor.hpp"
+#include "engine/reactor_waiting.hpp"
 
 namespace opslot {
 inline namespace OPSLOT_ABI {
 namespace detail {
 namespace {
 
-void report(ssize_t result, boost::system::error_code& ec) noexcept
-{
-    if (result < 0)
-    {
-        ec = system::error_of(result);
-    }
-    else
-    {
-        ec.clear();
-    }
-}
-
 bool is_tcp_socket(int family, int type) noexcept
 {
     return type == SOCK_STREAM && (family == AF_INET || family == AF_INET6);
-}
-
-/// True, with the error set, if there is no socket.
-bool is_closed(descriptor const* d, boost::system::error_code& ec) noexcept
-{
-    if (!d)
-    {
-        ec = boost::asio::error::bad_descriptor;
-        return true;
-    }
-    return false;
 }
 
 } // namespace
@@ -248,7 +226,11 @@ void socket_handle::shutdown(int how, error_code& ec)
 {
     if (!is_closed(descriptor_, ec))
     {
-        report(system::shutdown_socket(descriptor_->fd, how), ec);
+        report(
+            role_ == socket_role::datagram
+                ? descriptor_->owner->shut_down_datagrams(*descriptor_, how)
+                : system::shutdown_socket(descriptor_->fd, how),
+            ec);
     }
 }
 
@@ -378,26 +360,6 @@ void socket_handle::remote_endpoint(
 }
 
 namespace {
-
-/// Makes a call that does not wait until it succeeds, waiting in between
-/// unless the socket is non-blocking to its user.
-template<typename Call>
-ssize_t call_and_wait(descriptor& d, short events, Call call) noexcept
-{
-    for (;;)
-    {
-        auto const result = call();
-        if (result != -EAGAIN || d.is_non_blocking)
-        {
-            return result;
-        }
-        int const found = system::poll_socket(d.fd, events, true);
-        if (found < 0)
-        {
-            return found;
-        }
-    }
-}
 
 using vector_array = std::array<::iovec, 64>;
 

@@ -103,7 +103,8 @@ void cancel_by_key(
 enum class socket_role : unsigned char
 {
     stream,
-    listener
+    listener,
+    datagram
 };
 
 /** A socket of an engine, open or closed; the state of an I/O object.
@@ -183,6 +184,19 @@ public:
     start_result start_wait(operation& op) noexcept;
     start_result start_accept(operation& op) noexcept;
     start_result start_connect(operation& op) noexcept;
+
+    // Datagrams. The transfer request has a `datagram`, and no bytes are one
+    // too. What Asio has (`is_some`) is as Asio has it: the rest of a
+    // datagram that is too long is lost without a word where the system does
+    // not report it, and a socket that is not bound yet may wait.
+
+    std::size_t receive_datagram(transfer_request& request, error_code& ec);
+    std::size_t send_datagram(transfer_request& request, error_code& ec);
+    start_result start_receive_datagram(operation& op) noexcept;
+    start_result start_send_datagram(operation& op) noexcept;
+    /// Has the system say where datagrams arrive; a start that asks for it
+    /// does the same.
+    void enable_packet_information(error_code& ec);
 
     /// Has a completed operation delivered later, never inside the call.
     void deliver_later(operation& op) noexcept;

@@ -49,6 +49,8 @@ void intrusive_ptr_release(dispatcher*) noexcept;
 /// The engine's state of one open socket; complete only in the engine.
 struct descriptor;
 
+struct datagram_request;
+
 /// Links an operation into the one list that its place stands for.
 using place_hook = boost::intrusive::list_base_hook<
     boost::intrusive::tag<struct place_tag>,
@@ -215,6 +217,9 @@ struct transfer_request
     std::size_t offset = 0;
     /// The sum of the sizes of a list.
     std::size_t list_total = 0;
+    /// What more there is to say if the bytes are a datagram's, and null if
+    /// they are those of a stream.
+    datagram_request* datagram = nullptr;
 
     std::size_t total() const noexcept
     {
