@@ -86,10 +86,10 @@ struct wait_token_request
 
 /** A socket of the library, whatever it is used for.
 
-    Base of @ref basic_stream_socket and @ref basic_acceptor; not used by
-    itself. The members are those of Asio's sockets: each synchronous call
-    has two overloads, of which one reports an error by
-    `boost::system::system_error` and the other by its last argument.
+    Base of @ref basic_stream_socket, @ref basic_datagram_socket and
+    @ref basic_acceptor; not used by itself. The members are those of Asio's
+    sockets: each synchronous call has two overloads, of which one reports an
+    error by `boost::system::system_error` and the other by its last argument.
 
     A socket is not registered with Asio's reactor but with the library's
     engine, which works inside the executor's execution context.

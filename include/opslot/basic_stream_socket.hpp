@@ -9,6 +9,7 @@
 */
 
 #include <opslot/basic_socket.hpp>
+#include <opslot/detail/transfer_result.hpp>
 #include <opslot/detail/transfer_token_request.hpp>
 #include <opslot/stream_context.hpp>
 
@@ -27,19 +28,6 @@
 
 namespace opslot {
 inline namespace OPSLOT_ABI {
-namespace detail {
-
-/// The arguments of a handler that learns how many bytes went.
-struct transfer_result
-{
-    std::tuple<boost::system::error_code, std::size_t>
-    operator()(operation_context const& c) const
-    {
-        return {c.error(), c.bytes_transferred()};
-    }
-};
-
-} // namespace detail
 
 /** A stream socket, with operations on contexts and those of Asio.
 

@@ -44,7 +44,8 @@ public:
 
     /** Sets the endpoint to connect to. It stays set.
 
-        @param endpoint An endpoint of any stream protocol of Asio's.
+        @param endpoint An endpoint of any stream or datagram protocol of
+        Asio's.
 
         @throws boost::system::system_error `error::context_busy`,
         `error::context_disposed`.

@@ -11,18 +11,48 @@
 
 #include <opslot/accept_context.hpp>
 #include <opslot/basic_acceptor.hpp>
+#include <opslot/basic_datagram_socket.hpp>
 #include <opslot/basic_stream_socket.hpp>
 #include <opslot/connect.hpp>
 #include <opslot/connect_context.hpp>
+#include <opslot/datagram_context.hpp>
 #include <opslot/stream_context.hpp>
 
 #include <boost/asio/local/connect_pair.hpp>
+#include <boost/asio/local/datagram_protocol.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 
 #if defined(BOOST_ASIO_HAS_LOCAL_SOCKETS)
 
 namespace opslot {
 inline namespace OPSLOT_ABI {
+namespace detail {
+
+template<typename Socket1, typename Socket2>
+void connect_pair(
+    Socket1& first, Socket2& second, boost::system::error_code& ec)
+{
+    using protocol_type = typename Socket1::protocol_type;
+    if (first.is_open() || second.is_open())
+    {
+        ec = boost::asio::error::already_open;
+        return;
+    }
+    typename protocol_type::socket a(first.get_executor());
+    typename protocol_type::socket b(second.get_executor());
+    boost::asio::local::connect_pair(a, b, ec);
+    auto const hand_over = [&ec](auto& from, auto& to) {
+        auto const handle = ec ? from.native_handle() : from.release(ec);
+        if (!ec)
+        {
+            to.assign(protocol_type(), handle, ec);
+        }
+    };
+    hand_over(a, first);
+    hand_over(b, second);
+}
+
+} // namespace detail
 
 /// Mirrors the namespace `asio::local`.
 namespace local {
@@ -49,6 +79,26 @@ public:
     {}
 };
 
+/// Mirrors `asio::local::datagram_protocol`.
+class datagram_protocol : public boost::asio::local::datagram_protocol
+{
+public:
+    /// A local datagram socket.
+    using socket = basic_datagram_socket<boost::asio::local::datagram_protocol>;
+
+    /// The context of a datagram.
+    using datagram_context =
+        basic_datagram_context<boost::asio::local::datagram_protocol>;
+
+    datagram_protocol() noexcept = default;
+
+    /// What the endpoints give, as a value of this class.
+    datagram_protocol(
+        boost::asio::local::datagram_protocol const& protocol) noexcept
+        : boost::asio::local::datagram_protocol(protocol)
+    {}
+};
+
 /// Makes a pair of sockets that are connected with each other. Fails with
 /// `already_open` if a socket is open.
 template<typename Protocol, typename Executor1, typename Executor2>
@@ -57,23 +107,7 @@ boost::system::error_code connect_pair(
     basic_stream_socket<Protocol, Executor2>& second,
     boost::system::error_code& ec)
 {
-    if (first.is_open() || second.is_open())
-    {
-        ec = boost::asio::error::already_open;
-        return ec;
-    }
-    typename Protocol::socket a(first.get_executor());
-    typename Protocol::socket b(second.get_executor());
-    boost::asio::local::connect_pair(a, b, ec);
-    auto const hand_over = [&ec](auto& from, auto& to) {
-        auto const handle = ec ? from.native_handle() : from.release(ec);
-        if (!ec)
-        {
-            to.assign(Protocol(), handle, ec);
-        }
-    };
-    hand_over(a, first);
-    hand_over(b, second);
+    opslot::detail::connect_pair(first, second, ec);
     return ec;
 }
 
@@ -85,7 +119,30 @@ void connect_pair(
 {
     boost::system::error_code ec;
     connect_pair(first, second, ec);
-    detail::throw_if(ec);
+    opslot::detail::throw_if(ec);
+}
+
+/// Makes a pair of sockets that are connected with each other. Fails with
+/// `already_open` if a socket is open.
+template<typename Protocol, typename Executor1, typename Executor2>
+boost::system::error_code connect_pair(
+    basic_datagram_socket<Protocol, Executor1>& first,
+    basic_datagram_socket<Protocol, Executor2>& second,
+    boost::system::error_code& ec)
+{
+    opslot::detail::connect_pair(first, second, ec);
+    return ec;
+}
+
+/// Makes a pair of sockets that are connected with each other.
+template<typename Protocol, typename Executor1, typename Executor2>
+void connect_pair(
+    basic_datagram_socket<Protocol, Executor1>& first,
+    basic_datagram_socket<Protocol, Executor2>& second)
+{
+    boost::system::error_code ec;
+    connect_pair(first, second, ec);
+    opslot::detail::throw_if(ec);
 }
 
 } // namespace local

@@ -5,6 +5,7 @@
 
 #define BOOST_TEST_MODULE io_default_tokens
 #include <opslot/tcp.hpp>
+#include <opslot/udp.hpp>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/buffer.hpp>
@@ -12,6 +13,7 @@
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ip/udp.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
@@ -141,6 +143,43 @@ BOOST_AUTO_TEST_CASE(every_operation_without_a_context_has_a_default_token)
                     co_await opslot::async_connect(socket, range);
                 BOOST_TEST(used == endpoint);
             }
+        });
+}
+
+BOOST_AUTO_TEST_CASE(so_has_every_operation_on_datagrams)
+{
+    using datagram_socket = token::as_default_on_t<opslot::udp::socket>;
+    using asio::ip::udp;
+    support::descriptor_check const leaks;
+    asio::io_context io;
+    udp::endpoint const any(asio::ip::address_v4::loopback(), 0);
+    datagram_socket first(io, any), second(io, any);
+    run(
+        io,
+        [&]() -> asio::awaitable<void> {
+            auto const text = asio::buffer("abc", 3);
+            co_await first.async_connect(second.local_endpoint());
+            co_await first.async_send(text);
+            co_await first.async_send(text, 0);
+            co_await first.async_send_to(text, second.local_endpoint());
+            co_await first.async_send_to(text, second.local_endpoint(), 0);
+        },
+        [&]() -> asio::awaitable<void> {
+            std::array<char, 8> storage;
+            auto const buffer = asio::buffer(storage);
+            udp::endpoint sender;
+            co_await second.async_wait(datagram_socket::wait_read);
+            std::size_t n = co_await second.async_receive(buffer);
+            BOOST_TEST(n == 3u);
+            n = co_await second.async_receive(buffer, 0);
+            BOOST_TEST(n == 3u);
+            n = co_await second.async_receive_from(buffer, sender);
+            BOOST_TEST(n == 3u);
+            BOOST_TEST(sender == first.local_endpoint());
+            sender = {};
+            n = co_await second.async_receive_from(buffer, sender, 0);
+            BOOST_TEST(n == 3u);
+            BOOST_TEST(sender == first.local_endpoint());
         });
 }
 

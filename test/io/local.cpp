@@ -335,3 +335,40 @@ BOOST_AUTO_TEST_CASE(local_sockets_go_to_asio_and_back)
     stream_protocol::socket back(std::move(theirs));
     check_transfer(io, back, b);
 }
+
+// Datagrams
+
+BOOST_AUTO_TEST_CASE(the_types_for_datagrams_are_there)
+{
+    using theirs = asio::local::datagram_protocol;
+    using ours = opslot::local::datagram_protocol;
+    static_assert(std::is_same_v<ours::endpoint, theirs::endpoint>);
+    static_assert(std::is_same_v<ours::socket::protocol_type, theirs>);
+    static_assert(
+        std::is_same_v<ours::socket::context_type, ours::datagram_context>);
+    static_assert(std::is_default_constructible_v<ours>);
+    ours const protocol = theirs::endpoint("/nowhere").protocol();
+    BOOST_TEST(protocol.family() == AF_UNIX);
+    BOOST_TEST(protocol.type() == SOCK_DGRAM);
+}
+
+BOOST_AUTO_TEST_CASE(a_pair_of_datagram_sockets_is_connected)
+{
+    using socket_type = opslot::local::datagram_protocol::socket;
+    support::descriptor_check const leaks;
+    asio::io_context io;
+    socket_type a(io), b(io);
+    opslot::local::connect_pair(a, b);
+    a.send(asio::buffer("abc", 3));
+    std::array<char, 8> storage;
+    BOOST_TEST(b.receive(asio::buffer(storage)) == 3u);
+    error_code ec;
+    socket_type c(io);
+    opslot::local::connect_pair(a, c, ec);
+    BOOST_TEST(ec == asio::error::already_open);
+    BOOST_TEST(!c.is_open());
+    asio::local::datagram_protocol::socket theirs = a.to_asio();
+    socket_type back(std::move(theirs));
+    back.send(asio::buffer("de", 2));
+    BOOST_TEST(b.receive(asio::buffer(storage)) == 2u);
+}
