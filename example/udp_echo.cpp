@@ -1,0 +1,83 @@
+// Copyright (c) 2026 The opslot authors
+// Distributed under the Boost Software License, Version 1.0.
+
+// Sends back each datagram that it receives. Sixteen contexts are at work, so
+// an answer that has to wait does not keep the next datagrams waiting.
+//
+//   udp_echo 7007
+//   nc -u 127.0.0.1 7007
+
+#include <opslot/udp.hpp>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include <array>
+#include <cstddef>
+
+#include "support/server_program.hpp"
+
+namespace asio = boost::asio;
+using udp = opslot::udp;
+
+//[echo
+class echo
+{
+    using context = udp::datagram_context;
+
+    udp::socket socket_;
+    // The buffers stand before the contexts, to be there when these go.
+    std::array<std::array<char, 65536>, 16> storage_; // for the largest ones
+    std::array<context, 16> contexts_;
+
+public:
+    echo(asio::io_context& io, udp::endpoint const& endpoint)
+        : socket_(io, endpoint)
+    {
+        for (std::size_t i = 0; i != contexts_.size(); ++i)
+        {
+            context& c = contexts_[i];
+            c.buffer(asio::buffer(storage_[i]));
+            c.completion_handler([this](context& done) { go_on(done); });
+            go_on(c);
+        }
+    }
+
+    udp::endpoint local_endpoint() const { return socket_.local_endpoint(); }
+
+private:
+    // Each context receives a datagram and sends it back, in turn. It starts
+    // what is next until that is pending.
+    void go_on(context& c)
+    {
+        while (start_next(c) == opslot::completed)
+        {}
+    }
+
+    opslot::start_result start_next(context& c)
+    {
+        // What went wrong with a datagram ends nothing.
+        if (c.last_operation() == opslot::operation_kind::receive_from &&
+            !c.error())
+        {
+            c.endpoint(c.sender());
+            c.slice(0, c.bytes_transferred());
+            return socket_.start_send_to(c);
+        }
+        c.slice(0, storage_[0].size());
+        return socket_.start_receive_from(c);
+    }
+};
+
+//]
+
+int main(int argc, char* argv[])
+{
+    return support::server_main(argc, argv, {7007}, [](auto const& options) {
+        auto const loopback = options.endpoint();
+        asio::io_context io(1);
+        echo server(io, {loopback.address(), loopback.port()});
+        auto const bound = server.local_endpoint();
+        support::run(io, {bound.address(), bound.port()});
+    });
+}
