@@ -1,17 +1,24 @@
 // Copyright (c) 2026 The opslot authors
 // Distributed under the Boost Software License, Version 1.0.
 
+// Files of 2 GiB and more, where the system's default is 32 bits.
+#define _FILE_OFFSET_BITS 64
+
 #include <opslot/config.hpp>
 
 #if !defined(OPSLOT_ENGINE_PORTABLE)
 
 #include <cerrno>
+#include <csignal>
 #include <ctime>
 
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -253,6 +260,106 @@ int epoll_remove(int epoll, int fd) noexcept
 int epoll_poll(int epoll, ::epoll_event* events, int capacity) noexcept
 {
     return retry([=] { return ::epoll_wait(epoll, events, capacity, 0); });
+}
+
+int open_file(char const* path) noexcept
+{
+    // O_NONBLOCK: a pipe without a writer is not waited for, but refused.
+    return retry([=] {
+        return ::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    });
+}
+
+int close_file(int fd) noexcept
+{
+    return close_socket(fd);
+}
+
+int file_status(int fd, unsigned& type, std::uint64_t& size) noexcept
+{
+    struct ::stat status = {};
+    int const result = result_of(::fstat(fd, &status));
+    type = status.st_mode & S_IFMT;
+    size = static_cast<std::uint64_t>(status.st_size);
+    return result;
+}
+
+ssize_t
+read_file(int fd, void* data, std::size_t size, std::uint64_t offset) noexcept
+{
+    return retry(
+        [=] { return ::pread(fd, data, size, static_cast<::off_t>(offset)); });
+}
+
+namespace {
+
+/** Keeps SIGPIPE away from the thread.
+
+    sendfile(2) has no MSG_NOSIGNAL. The signal is directed at the thread that
+    makes the call, so it is blocked there, and taken if it has come.
+*/
+class without_sigpipe
+{
+public:
+    without_sigpipe() noexcept
+    {
+        ::sigemptyset(&pipe_);
+        ::sigaddset(&pipe_, SIGPIPE);
+        ::pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+    }
+
+    without_sigpipe(without_sigpipe const&) = delete;
+    without_sigpipe& operator=(without_sigpipe const&) = delete;
+
+    ~without_sigpipe()
+    {
+        if (!was_blocked())
+        {
+            ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+        }
+    }
+
+    /// The call has failed with EPIPE.
+    void take() noexcept
+    {
+        // Where the program blocks it itself, it is the program's to take.
+        if (!was_blocked())
+        {
+            ::timespec const at_once{};
+            ::sigtimedwait(&pipe_, nullptr, &at_once);
+        }
+    }
+
+private:
+    bool was_blocked() const noexcept
+    {
+        return ::sigismember(&before_, SIGPIPE) == 1;
+    }
+
+    ::sigset_t pipe_;
+    ::sigset_t before_;
+};
+
+} // namespace
+
+ssize_t
+send_file(int fd, int file, std::uint64_t offset, std::size_t size) noexcept
+{
+    without_sigpipe guard;
+    ssize_t const result = retry([=] {
+        auto position = static_cast<::off_t>(offset);
+        return ::sendfile(fd, file, &position, size);
+    });
+    if (result == -EPIPE)
+    {
+        guard.take();
+    }
+    return result;
+}
+
+int replace_descriptor(int from, int to) noexcept
+{
+    return retry([=] { return ::dup3(from, to, O_CLOEXEC); });
 }
 
 int readable_open() noexcept

@@ -101,6 +101,22 @@ int epoll_rearm(
 int epoll_remove(int epoll, int fd) noexcept;
 int epoll_poll(int epoll, ::epoll_event* events, int capacity) noexcept;
 
+// Files
+
+int open_file(char const* path) noexcept;
+int close_file(int fd) noexcept;
+/// The type of the file, as in `st_mode`, and its size.
+int file_status(int fd, unsigned& type, std::uint64_t& size) noexcept;
+ssize_t
+read_file(int fd, void* data, std::size_t size, std::uint64_t offset) noexcept;
+/// Sends of a file. The socket has to be non-blocking, because this call has
+/// no flags; it does not raise SIGPIPE either. 0: the file ends there.
+ssize_t
+send_file(int fd, int file, std::uint64_t offset, std::size_t size) noexcept;
+
+/// Makes `to` another name of what `from` is; closes what it was before.
+int replace_descriptor(int from, int to) noexcept;
+
 /// A descriptor that is readable for ever.
 int readable_open() noexcept;
 
