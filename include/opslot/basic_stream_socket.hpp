@@ -12,6 +12,7 @@
 #include <opslot/detail/transfer_result.hpp>
 #include <opslot/detail/transfer_token_request.hpp>
 #include <opslot/stream_context.hpp>
+#include <opslot/transmit_context.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/async_result.hpp>
@@ -456,6 +457,183 @@ public:
     /// Whether sends of one turn leave together at its end.
     bool gather_sends() const noexcept { return this->handle_.gather_sends(); }
 
+    // Files
+
+    /** Starts to send the elements of a context, all of them in order.
+
+        Behind other sends of the socket, and before later ones. At most
+        256 KiB of files go out in a turn of the engine; then the operation is
+        continued behind the other ready sockets.
+
+        @param context Has the elements.
+
+        @return `completed` if everything was sent or an error is known; the
+        handler of the context is not called then. Else `pending`.
+
+        @throws boost::system::system_error `error::context_busy`,
+        `error::context_disposed`, `error::not_owned`, `error::no_elements`.
+        Nothing was changed then.
+
+        @par Completion
+        With all bytes sent, or with an error, the number of those that were,
+        and the element in `context.element_index()`:
+        @li what open(2) reports of a file, such as
+        `std::errc::no_such_file_or_directory`; `std::errc::is_a_directory`;
+        `asio::error::invalid_argument` for what is no regular file. Nothing
+        was sent.
+        @li `error::out_of_range`: a range does not lie within its file.
+        Nothing was sent.
+        @li `error::file_shrunk`: a file became shorter meanwhile
+        @li what reading the file reports
+        @li those of @ref start_send
+        @li after all bytes, if the context asks for it, those of
+        @ref start_disconnect
+
+        @par Cost
+        For a file of more than 16 KiB, one sendfile(2) for each 256 KiB while
+        the system takes that much, and two calls to keep SIGPIPE away from
+        each of them. Smaller files are read, and sent by one call with what
+        is around them. A path is opened and closed, which takes memory of the
+        system; besides, no allocation. The portable engine reads everything,
+        into a block of operation memory. What is not in the system's cache
+        is waited for in the calling thread, or that of the engine.
+    */
+    start_result start_transmit(transmit_context& context)
+    {
+        return this->start(
+            context,
+            operation_kind::transmit,
+            prepare(context),
+            &detail::socket_handle::start_transmit);
+    }
+
+    /// The same, with the handler of the context called in any case, and
+    /// never inside this call.
+    void async_transmit(transmit_context& context)
+    {
+        this->start_later(
+            context,
+            operation_kind::transmit,
+            prepare(context),
+            &detail::socket_handle::start_transmit);
+    }
+
+    /** The same, with a completion token in place of the stored handler.
+
+        Misuse is reported through the handler.
+
+        @par Completion Signature
+        @code void(boost::system::error_code, std::size_t) @endcode
+
+        @par Per-Operation Cancellation
+        `terminal` and `partial`; `total` while no byte was sent.
+    */
+    template<typename CompletionToken>
+    auto async_transmit(transmit_context& context, CompletionToken&& token)
+    {
+        return boost::asio::async_initiate<CompletionToken, signature>(
+            initiate_transmit{{*this}}, token, &context);
+    }
+
+    // Disconnecting
+
+    /** Ends the connection in both directions, and leaves the socket open.
+
+        @param reuse `no`: the socket is of no further use, and connecting it
+        fails. `yes`: a fresh native socket takes the place of the connected
+        one, which is closed. It has the options that were set by
+        `set_option`, is not bound, and can be connected; whatever else is
+        pending on the socket ends with `operation_aborted`.
+
+        What was not received is lost. If there is any, the system may tell
+        the peer by a reset.
+
+        @throws boost::system::system_error `asio::error::would_block` while
+        something is queued to be sent, @ref start_disconnect waits for that;
+        `asio::error::not_connected`, also after a reset; `bad_descriptor`;
+        what opening the other socket reports. Nothing was changed then.
+    */
+    void disconnect(socket_reuse reuse = socket_reuse::no)
+    {
+        boost::system::error_code ec;
+        disconnect(reuse, ec);
+        detail::throw_if(ec);
+    }
+
+    /// The same, reporting an error by its last argument.
+    boost::system::error_code
+    disconnect(socket_reuse reuse, boost::system::error_code& ec)
+    {
+        this->handle_.disconnect(reuse, ec);
+        return ec;
+    }
+
+    /** Starts to disconnect, as soon as what was started before is sent.
+
+        @param context A context of any type.
+        @param reuse See @ref disconnect.
+
+        @return `completed` if it is done or an error is known; the handler
+        of the context is not called then. Else `pending`.
+
+        @throws boost::system::system_error `error::context_busy`,
+        `error::context_disposed`, `error::not_owned`.
+
+        @par Completion
+        @li success, also if what was to be sent before has failed
+        @li `asio::error::not_connected`, also after a reset by the peer
+        @li `asio::error::operation_aborted`: cancelled or closed; the
+        connection is still there
+        @li `error::timeout`: the deadline of the context passed
+        @li `asio::error::bad_descriptor`: the socket is closed
+        @li what opening the other socket reports
+
+        @par Cost
+        Two system calls, and for `reuse` some ten. No allocation.
+    */
+    start_result start_disconnect(
+        operation_context& context, socket_reuse reuse = socket_reuse::no)
+    {
+        detail::context_access::require_start(context);
+        return this->start(
+            context,
+            operation_kind::disconnect,
+            detail::disconnect_request_for(reuse),
+            &detail::socket_handle::start_disconnect);
+    }
+
+    /// The same, with the handler of the context called in any case, and
+    /// never inside this call.
+    void async_disconnect(
+        operation_context& context, socket_reuse reuse = socket_reuse::no)
+    {
+        detail::context_access::require_start(context);
+        this->start_later(
+            context,
+            operation_kind::disconnect,
+            detail::disconnect_request_for(reuse),
+            &detail::socket_handle::start_disconnect);
+    }
+
+    /** The same, with a completion token in place of the stored handler.
+
+        Misuse is reported through the handler.
+
+        @par Completion Signature
+        @code void(boost::system::error_code) @endcode
+
+        @par Per-Operation Cancellation
+        `terminal`, `partial`, `total`.
+    */
+    template<typename CompletionToken>
+    auto async_disconnect(
+        operation_context& context, socket_reuse reuse, CompletionToken&& token)
+    {
+        return boost::asio::
+            async_initiate<CompletionToken, void(boost::system::error_code)>(
+                initiate_disconnect{{*this}}, token, &context, reuse);
+    }
+
     // Operations without a context, as Asio has them
 
     /** Receives some bytes. As `asio::basic_stream_socket`.
@@ -582,6 +760,17 @@ private:
         return detail::stream_context_access::request(context);
     }
 
+    static void* prepare(transmit_context& context)
+    {
+        detail::context_access::require_start(context);
+        void* const request = detail::transmit_context_access::request(context);
+        if (!request)
+        {
+            detail::throw_error(error::no_elements);
+        }
+        return request;
+    }
+
     static typename core::start_function start_of(operation_kind kind) noexcept
     {
         return kind == operation_kind::send
@@ -650,6 +839,70 @@ private:
                     request(buffers, flags)),
                 self.executor_,
                 kind);
+        }
+    };
+
+    struct initiate_transmit : core::initiation
+    {
+        template<typename Handler>
+        void operator()(Handler&& handler, transmit_context* context) const
+        {
+            auto& self =
+                static_cast<basic_stream_socket&>(core::initiation::socket);
+            auto ec = detail::context_access::check_start(*context);
+            void* const request =
+                detail::transmit_context_access::request(*context);
+            if (!ec && !request)
+            {
+                ec = error::no_elements;
+            }
+            if (ec)
+            {
+                detail::post_result(
+                    std::forward<Handler>(handler),
+                    self.executor_,
+                    std::make_tuple(ec, std::size_t(0)));
+                return;
+            }
+            std::decay_t<Handler> copy(std::forward<Handler>(handler));
+            detail::start_context_operation<detail::transfer_result>(
+                self.handle_,
+                &detail::socket_handle::start_transmit,
+                *context,
+                operation_kind::transmit,
+                request,
+                copy,
+                self.executor_);
+        }
+    };
+
+    struct initiate_disconnect : core::initiation
+    {
+        template<typename Handler>
+        void operator()(
+            Handler&& handler,
+            operation_context* context,
+            socket_reuse reuse) const
+        {
+            auto& self =
+                static_cast<basic_stream_socket&>(core::initiation::socket);
+            if (auto ec = detail::context_access::check_start(*context))
+            {
+                detail::post_result(
+                    std::forward<Handler>(handler),
+                    self.executor_,
+                    std::make_tuple(ec));
+                return;
+            }
+            std::decay_t<Handler> copy(std::forward<Handler>(handler));
+            detail::start_context_operation<detail::plain_result>(
+                self.handle_,
+                &detail::socket_handle::start_disconnect,
+                *context,
+                operation_kind::disconnect,
+                detail::disconnect_request_for(reuse),
+                copy,
+                self.executor_);
         }
     };
 };

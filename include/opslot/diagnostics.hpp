@@ -47,6 +47,8 @@ struct diagnostics_report
     std::uint64_t epoll_wait_calls = 0;
     std::uint64_t epoll_ctl_calls = 0;
     std::uint64_t timer_calls = 0;
+    /// Those that send of a file without reading it.
+    std::uint64_t file_calls = 0;
 
     // The context's operation memory, which slots and slotted objects use as
     // well; more of it tells operation_memory::statistics().

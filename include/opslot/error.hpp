@@ -25,6 +25,7 @@ inline namespace OPSLOT_ABI {
         `std::errc::timed_out` and differs from the kernel's `ETIMEDOUT`.
     @li `send_interrupted` ends sends after a partly written one was
         withdrawn: bytes sent now would stand where its rest belongs.
+    @li `file_shrunk` ends a transmission, see `transmit_context`.
     @li all others are misuse. They are found before anything is touched.
 */
 enum class error
@@ -50,7 +51,11 @@ enum class error
     /// The context has no endpoint to connect or send to.
     no_endpoint,
     /// The engine works with other options already.
-    already_configured
+    already_configured,
+    /// The context has no elements to transmit.
+    no_elements,
+    /// A file became shorter while it was transmitted.
+    file_shrunk
 };
 
 /** The category of @ref error.

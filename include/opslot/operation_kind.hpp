@@ -33,7 +33,11 @@ enum class operation_kind : unsigned char
     /// Receives a datagram, the address of its sender, and where it arrived.
     receive_message_from,
     /// Sends a datagram to an address.
-    send_to
+    send_to,
+    /// Sends buffers and ranges of files to a stream.
+    transmit,
+    /// Ends a connection in both directions.
+    disconnect
 };
 
 /** What an initiating function of the model's form reports.
@@ -52,6 +56,15 @@ inline constexpr start_result completed = start_result::completed;
 
 /// The operation will finish later, and its handler will be invoked.
 inline constexpr start_result pending = start_result::pending;
+
+/// Whether a socket is to be connected again after a disconnect.
+enum class socket_reuse : bool
+{
+    /// It is of no further use, except to be closed.
+    no,
+    /// It becomes a fresh one.
+    yes
+};
 
 } // namespace OPSLOT_ABI
 } // namespace opslot

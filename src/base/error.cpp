@@ -43,6 +43,10 @@ public:
             return "The context has no endpoint";
         case error::already_configured:
             return "The engine is already in use with other options";
+        case error::no_elements:
+            return "The context has no elements to transmit";
+        case error::file_shrunk:
+            return "A file became shorter while it was transmitted";
         }
         return "Unknown error " + std::to_string(value);
     }
@@ -65,7 +69,10 @@ public:
         case error::no_execution_context:
         case error::no_endpoint:
         case error::already_configured:
+        case error::no_elements:
             return errc::make_error_condition(errc::invalid_argument);
+        case error::file_shrunk:
+            return errc::make_error_condition(errc::io_error);
         case error::send_interrupted:
             return errc::make_error_condition(errc::broken_pipe);
         }

@@ -151,6 +151,14 @@ public:
     /// the descriptor is locked.
     void withdraw(descriptor& d, operation& op) noexcept;
 
+    /// Ends the sends that are queued behind an operation with this error;
+    /// the descriptor is locked.
+    void end_sends_behind(
+        direction& x,
+        descriptor& d,
+        operation& op,
+        boost::system::error_code const& ec) noexcept;
+
     /// Sees to it that what was ended is delivered; the descriptor is
     /// locked.
     void schedule(descriptor& d) noexcept;
@@ -180,11 +188,6 @@ private:
     void enqueue(descriptor& d, operation& op, direction_index i) noexcept;
     void leave_queue(descriptor& d, operation& op) noexcept;
     void complete(descriptor& d, operation& op) noexcept;
-    void end_sends_behind(
-        direction& x,
-        descriptor& d,
-        operation& op,
-        boost::system::error_code const& ec) noexcept;
     void end_queue(
         direction_index i,
         descriptor& d,

@@ -8,6 +8,8 @@
 
 #if defined(OPSLOT_ENGINE_PORTABLE)
 
+#include <opslot/detail/transmit_request.hpp>
+
 #include <boost/asio/error.hpp>
 
 #include <mutex>
@@ -288,6 +290,49 @@ void socket_handle::enable_packet_information(error_code& ec)
     {
         std::lock_guard<std::mutex> const lock(descriptor_->mutex);
         detail::enable_packet_information(*descriptor_, ec);
+    }
+}
+
+// Files, and disconnecting
+
+start_result socket_handle::start_transmit(operation& op) noexcept
+{
+    auto& r = *static_cast<transmit_request*>(op.request);
+    rewind_parts(r);
+    error_code ec;
+    if (descriptor_ && !open_parts(r, ec))
+    {
+        return engine_->reject(op, ec);
+    }
+    start_result const result =
+        start_on(*engine_, descriptor_, op, via_, writing);
+    if (result == completed)
+    {
+        close_parts(r);
+    }
+    return result;
+}
+
+start_result socket_handle::start_disconnect(operation& op) noexcept
+{
+    return start_on(*engine_, descriptor_, op, via_, writing);
+}
+
+void socket_handle::disconnect(socket_reuse reuse, error_code& ec)
+{
+    ec = boost::asio::error::bad_descriptor;
+    if (descriptor_)
+    {
+        std::lock_guard<std::mutex> const lock(descriptor_->mutex);
+        if (descriptor_->directions[writing].queue.empty())
+        {
+            ec.clear();
+            detail::disconnect(*descriptor_, reuse, nullptr, ec);
+        }
+        else
+        {
+            ec = boost::asio::error::would_block;
+        }
     }
 }
 

@@ -50,7 +50,7 @@ void engine::end_sends_behind(
     for (++i; i != x.queue.end();)
     {
         operation& behind = *i++;
-        if (behind.kind == operation_kind::send)
+        if (behind.is_sending())
         {
             behind.error = ec;
             leave_queue(d, behind);

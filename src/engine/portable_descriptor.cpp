@@ -230,6 +230,7 @@ descriptor_ptr new_descriptor(engine& owner, bool owns_reference)
     d->is_bound = false;
     d->says_arrival = false;
     d->ends_receives = false;
+    d->options.clear();
     return descriptor_ptr(d);
 }
 
@@ -348,6 +349,15 @@ bool attempt(descriptor& d, operation& op, bool is_ready) noexcept
     case operation_kind::receive_message_from:
     case operation_kind::send_to:
         return attempt_datagram(d, op, is_ready);
+    case operation_kind::transmit:
+        return attempt_transmit(d, op);
+    case operation_kind::disconnect:
+        disconnect(
+            d,
+            static_cast<disconnect_request*>(op.request)->reuse,
+            &op,
+            op.error);
+        return true;
     case operation_kind::connect:
     case operation_kind::none:
         break;

@@ -27,6 +27,8 @@
 #include <mutex>
 #include <variant>
 
+#include "engine/socket_options.hpp"
+
 namespace opslot {
 inline namespace OPSLOT_ABI {
 namespace detail {
@@ -105,6 +107,7 @@ struct descriptor : descriptor_hook, ready_hook
     bool is_bound = false;
     bool says_arrival = false;
     bool ends_receives = false;
+    socket_options options;
 
     descriptor* next_free = nullptr;
 
@@ -150,7 +153,7 @@ bool visit_socket(descriptor& d, Function f)
 /// Sends of which the peer has the beginning.
 inline bool is_partly_written(operation const& op) noexcept
 {
-    return op.kind == operation_kind::send && op.bytes_transferred != 0;
+    return op.is_sending() && op.bytes_transferred != 0;
 }
 
 inline bool is_would_block(boost::system::error_code const& ec) noexcept
@@ -213,6 +216,60 @@ void prepare_receive_datagram(
 
 void enable_packet_information(
     descriptor& d, boost::system::error_code& ec) noexcept;
+
+// Bodies in portable_transmit.cpp
+
+/// As `attempt`, for a transmission.
+bool attempt_transmit(descriptor& d, operation& op) noexcept;
+
+/// Ends the connection. `self` is the operation that asks for it, which may
+/// be queued, or null. The descriptor is locked.
+void disconnect(
+    descriptor& d,
+    socket_reuse reuse,
+    operation const* self,
+    boost::system::error_code& ec) noexcept;
+
+/// An option in the form that Asio's members take.
+template<typename Data>
+struct raw_option
+{
+    int level_;
+    int name_;
+    Data* data_;
+    std::size_t size_;
+
+    template<typename Protocol>
+    int level(Protocol const&) const noexcept
+    {
+        return level_;
+    }
+
+    template<typename Protocol>
+    int name(Protocol const&) const noexcept
+    {
+        return name_;
+    }
+
+    template<typename Protocol>
+    Data* data(Protocol const&) const noexcept
+    {
+        return data_;
+    }
+
+    template<typename Protocol>
+    std::size_t size(Protocol const&) const noexcept
+    {
+        return size_;
+    }
+
+    template<typename Protocol>
+    void resize(Protocol const&, std::size_t n) noexcept
+    {
+        size_ = n;
+    }
+};
+
 
 } // namespace detail
 } // namespace OPSLOT_ABI

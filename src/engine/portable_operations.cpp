@@ -5,6 +5,7 @@
 
 #if defined(OPSLOT_ENGINE_PORTABLE)
 
+#include <opslot/detail/transmit_request.hpp>
 #include <opslot/error.hpp>
 
 #include <boost/asio/error.hpp>
@@ -65,7 +66,7 @@ engine::start(descriptor& d, operation& op, direction_index i) noexcept
     {
         return reject(op, boost::asio::error::bad_descriptor);
     }
-    if (op.kind == operation_kind::send && d.is_interrupted)
+    if (op.is_sending() && d.is_interrupted)
     {
         return reject(op, error::send_interrupted);
     }
@@ -335,12 +336,18 @@ void engine::leave_queue(descriptor& d, operation& op) noexcept
         deadline_queue::clear(op);
         pending_deadlines_.fetch_sub(1, std::memory_order_seq_cst);
     }
+    if (op.kind == operation_kind::transmit)
+    {
+        close_parts(*static_cast<transmit_request*>(op.request));
+    }
     bool const was_connecting = x.connecting == &op;
     if (was_connecting)
     {
         x.connecting = nullptr;
     }
-    if (was_connecting || x.queue.empty())
+    // A disconnect does not wait until the socket is writable.
+    if (was_connecting || x.queue.empty() ||
+        x.queue.front().kind == operation_kind::disconnect)
     {
         stop_wait(d, i);
     }

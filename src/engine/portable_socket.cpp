@@ -330,47 +330,7 @@ void socket_handle::cancel(error_code& ec)
 
 namespace {
 
-/// An option in the form that Asio's members take.
-template<typename Data>
-struct raw_option
-{
-    int level_;
-    int name_;
-    Data* data_;
-    std::size_t size_;
-
-    template<typename Protocol>
-    int level(Protocol const&) const noexcept
-    {
-        return level_;
-    }
-
-    template<typename Protocol>
-    int name(Protocol const&) const noexcept
-    {
-        return name_;
-    }
-
-    template<typename Protocol>
-    Data* data(Protocol const&) const noexcept
-    {
-        return data_;
-    }
-
-    template<typename Protocol>
-    std::size_t size(Protocol const&) const noexcept
-    {
-        return size_;
-    }
-
-    template<typename Protocol>
-    void resize(Protocol const&, std::size_t n) noexcept
-    {
-        size_ = n;
-    }
-};
-
-/// The same for an I/O control command.
+/// An I/O control command in the form that Asio's members take.
 struct raw_command
 {
     int name_;
@@ -388,6 +348,10 @@ void socket_handle::set_option(
 {
     with_socket(descriptor_, ec, [&](auto& s) {
         s.set_option(raw_option<void const>{level, name, data, size}, ec);
+        if (!ec && !descriptor_->options.set(level, name, data, size))
+        {
+            ec = boost::asio::error::no_memory;
+        }
     });
 }
 

@@ -129,13 +129,8 @@ descriptor* engine::allocate(int fd, bool is_tcp)
     }
     descriptor* const d = std::exchange(free_, free_->next_free);
     d->fd = fd;
-    // Nothing is known, so the first operation of each kind tries.
     d->is_tcp = is_tcp;
-    d->ready.store(
-        static_cast<unsigned char>(
-            readiness::read | readiness::write | readiness::except |
-            (is_tcp ? readiness::none : readiness::no_short_reads)),
-        std::memory_order_release);
+    d->ready.store(all_readiness(is_tcp), std::memory_order_release);
     return d;
 }
 
@@ -182,9 +177,11 @@ void engine::retire(descriptor& d) noexcept
     d.budget_used = 0;
     d.send_turn = 0;
     d.via.reset();
+    d.options.clear();
     lock const guard(mutex_, !options_.single_threaded);
     d.ready_hook::unlink();
     d.flush_hook::unlink();
+    d.in_transmits.unlink();
     d.fd = -1;
     d.generation = (d.generation + 1) & descriptor::generations;
     d.next_free = std::exchange(free_, &d);
@@ -343,6 +340,7 @@ diagnostics_report engine::report() noexcept
     r.epoll_wait_calls = sum[counter::epoll_wait_calls];
     r.epoll_ctl_calls = sum[counter::epoll_ctl_calls];
     r.timer_calls = sum[counter::timer_calls];
+    r.file_calls = file_calls_.load(std::memory_order_relaxed);
     return r;
 }
 

@@ -119,6 +119,13 @@ public:
     start_result start_send_datagram(descriptor& d, operation& op) noexcept;
     int shut_down_datagrams(descriptor& d, int how) noexcept;
 
+    // … and in reactor_transmit.cpp and reactor_disconnect.cpp
+
+    start_result start_transmit(descriptor& d, operation& op) noexcept;
+    start_result start_disconnect(descriptor& d, operation& op) noexcept;
+    boost::system::error_code
+    disconnect(descriptor& d, socket_reuse reuse) noexcept;
+
     /// Has an operation that is nowhere delivered by a turn.
     void deliver_later(operation& op, dispatcher_ptr const& via) noexcept;
 
@@ -168,6 +175,12 @@ private:
     using flush_list = boost::intrusive::list<
         descriptor,
         boost::intrusive::base_hook<flush_hook>,
+        boost::intrusive::constant_time_size<false>>;
+
+    using transmit_list = boost::intrusive::list<
+        descriptor,
+        boost::intrusive::
+            member_hook<descriptor, transmit_hook, &descriptor::in_transmits>,
         boost::intrusive::constant_time_size<false>>;
 
     // Turns; bodies in reactor.cpp
@@ -265,6 +278,29 @@ private:
     void leave_queue(descriptor& d, operation& op) noexcept;
     void complete_later(operation& op, turn* t) noexcept;
 
+    // Files
+
+    bool perform_transmit(descriptor& d, operation& op, turn* t) noexcept;
+    what_next transmit_some(descriptor& d, operation& op, turn* t) noexcept;
+    what_next send_batch_of(descriptor& d, operation& op, turn* t) noexcept;
+    what_next send_file_of(descriptor& d, operation& op) noexcept;
+    what_next
+    transmitted(descriptor& d, operation& op, ssize_t result) noexcept;
+    void break_stream(descriptor& d, operation& op) noexcept;
+    void cork(descriptor& d, operation& op) noexcept;
+    void leave_files(descriptor& d, operation& op) noexcept;
+    void transmit_later(descriptor& d) noexcept;
+    void resume_transmits() noexcept;
+
+    // Disconnecting
+
+    bool perform_disconnect(descriptor& d, operation& op) noexcept;
+    boost::system::error_code disconnect(
+        descriptor& d, socket_reuse reuse, operation const* self) noexcept;
+    boost::system::error_code open_another(descriptor& d, int& fd) noexcept;
+    int renew(descriptor& d, int fd, operation const* self) noexcept;
+    void continue_disconnect(descriptor& d) noexcept;
+
     // Ending
 
     void end_queued(
@@ -320,6 +356,10 @@ private:
     std::uint64_t origin_;
     std::uint64_t clock_resolution_;
     deadline_queue deadlines_;
+
+    /// Sockets that have sent their share of a file in this turn.
+    transmit_list transmits_;
+    std::atomic<std::uint64_t> file_calls_{0};
 };
 
 } // namespace detail

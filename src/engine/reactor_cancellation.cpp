@@ -34,7 +34,7 @@ bool is_at(operation const& op, operation_place place) noexcept
 
 bool is_partly_written(operation const& op) noexcept
 {
-    return op.kind == operation_kind::send && op.bytes_transferred != 0;
+    return op.is_sending() && op.bytes_transferred != 0;
 }
 
 } // namespace
@@ -87,6 +87,7 @@ void engine::cancel_by_key(
 void engine::leave_queue(descriptor& d, operation& op) noexcept
 {
     d.queues[op.direction].remove(op);
+    leave_files(d, op);
     deadline_queue::clear(op);
     op.place.store(operation_place::running, std::memory_order_release);
 }
@@ -102,6 +103,7 @@ void engine::end_queued(
     op.error = ec;
     leave_queue(d, op);
     complete_later(op, current_turn());
+    continue_disconnect(d);
 }
 
 /// What follows a send that stays unfinished would be misread by the peer.
@@ -111,7 +113,7 @@ void engine::end_sends_behind(descriptor& d, operation& op) noexcept
     {
         operation& behind = *i;
         i = i->behind;
-        if (behind.kind == operation_kind::send)
+        if (behind.is_sending())
         {
             behind.error = boost::asio::error::operation_aborted;
             leave_queue(d, behind);
@@ -129,6 +131,7 @@ void engine::end_all(
         {
             op->error = ec;
             leave_front(queue, *op);
+            leave_files(d, *op);
             complete_later(*op, current_turn());
         }
     }
@@ -153,6 +156,7 @@ bool engine::withdraw(operation& op) noexcept
             }
             leave_queue(*d, op);
             forget(op);
+            continue_disconnect(*d);
             return true;
         }
     }

@@ -412,6 +412,10 @@ bool engine::perform(descriptor& d, operation& op, turn* t) noexcept
         return perform_receive_datagram(d, op, t);
     case operation_kind::send_to:
         return perform_send_datagram(d, op, t);
+    case operation_kind::transmit:
+        return perform_transmit(d, op, t);
+    case operation_kind::disconnect:
+        return perform_disconnect(d, op);
     case operation_kind::wait:
     case operation_kind::none:
         break;

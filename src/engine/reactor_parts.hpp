@@ -23,6 +23,8 @@
 
 #include <sys/epoll.h>
 
+#include "engine/socket_options.hpp"
+
 namespace opslot {
 inline namespace OPSLOT_ABI {
 namespace detail {
@@ -163,6 +165,15 @@ inline constexpr unsigned char no_short_reads = EPOLLERR;
 
 } // namespace readiness
 
+/// Of a new socket nothing is known, so the first operation of each kind
+/// tries.
+inline constexpr unsigned char all_readiness(bool is_tcp) noexcept
+{
+    return static_cast<unsigned char>(
+        readiness::read | readiness::write | readiness::except |
+        (is_tcp ? readiness::none : readiness::no_short_reads));
+}
+
 using ready_hook = boost::intrusive::list_base_hook<
     boost::intrusive::tag<struct ready_tag>,
     boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
@@ -171,6 +182,9 @@ using flush_hook = boost::intrusive::list_base_hook<
     boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 using turn_hook = boost::intrusive::list_base_hook<
     boost::intrusive::tag<struct turn_tag>,
+    boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+
+using transmit_hook = boost::intrusive::list_member_hook<
     boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
 /** The operations that wait for one thing on one socket.
@@ -227,8 +241,8 @@ private:
     so late that the generation is the same again does no harm: readiness is
     what to try, and the call tells.
 
-    The mutex guards everything but `ready`, which is atomic, and the hooks and
-    `next_free`, which belong to the engine's mutex.
+    The mutex guards everything but `ready`, which is atomic, and the hooks,
+    `generation` and `next_free`, which belong to the engine's mutex.
 */
 struct alignas(64) descriptor : ready_hook, flush_hook
 {
@@ -264,6 +278,12 @@ struct alignas(64) descriptor : ready_hook, flush_hook
     bool is_bound = false;
     bool says_arrival = false;
     bool ends_receives = false;
+    /// What is left of the bytes of files for the turn `file_turn`.
+    std::size_t file_budget = 0;
+    std::uint64_t file_turn = 0;
+    /// Its transmission goes on in another turn.
+    transmit_hook in_transmits;
+    socket_options options;
 
     /// What the epoll set says of this socket.
     std::uint64_t data() const noexcept

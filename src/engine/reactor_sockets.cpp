@@ -251,6 +251,10 @@ void socket_handle::set_option(
         return;
     }
     report(system::set_option(descriptor_->fd, level, name, data, size), ec);
+    if (!ec && !descriptor_->options.set(level, name, data, size))
+    {
+        ec = boost::asio::error::no_memory;
+    }
     if (!ec && level == SOL_SOCKET && name == SO_LINGER)
     {
         descriptor_->has_linger = true;

@@ -146,6 +146,7 @@ void engine::on_next_turn()
         {
             return;
         }
+        resume_transmits();
     }
     take_turn();
 }
@@ -281,7 +282,11 @@ void engine::note_others() noexcept
 /// Returns true for the timer of the deadlines.
 bool engine::note_signal(std::uint64_t data) noexcept
 {
-    kicked_ = kicked_ && data != kick_data;
+    if (data == kick_data)
+    {
+        kicked_ = false;
+        resume_transmits();
+    }
     rescue_is_set_ = rescue_is_set_ && data != rescue_data;
     return data == timer_data;
 }

@@ -29,7 +29,7 @@ struct expectation
     errc::errc_t condition;
 };
 
-constexpr std::array<expectation, 11> expectations{
+constexpr std::array<expectation, 13> expectations{
     {{error::timeout, errc::timed_out},
      {error::context_busy, errc::operation_in_progress},
      {error::context_disposed, errc::invalid_argument},
@@ -40,7 +40,9 @@ constexpr std::array<expectation, 11> expectations{
      {error::no_execution_context, errc::invalid_argument},
      {error::send_interrupted, errc::broken_pipe},
      {error::no_endpoint, errc::invalid_argument},
-     {error::already_configured, errc::invalid_argument}}};
+     {error::already_configured, errc::invalid_argument},
+     {error::no_elements, errc::invalid_argument},
+     {error::file_shrunk, errc::io_error}}};
 
 } // namespace
 

@@ -176,6 +176,8 @@ public:
     void wait(wait_request::what which, error_code& ec);
     /// The peer belongs to `request.peer_engine`.
     void accept(accept_request& request, error_code& ec);
+    /// Fails with would_block while something is queued to be sent.
+    void disconnect(socket_reuse reuse, error_code& ec);
 
     // Asynchronous operations. The request is in the operation.
 
@@ -184,6 +186,8 @@ public:
     start_result start_wait(operation& op) noexcept;
     start_result start_accept(operation& op) noexcept;
     start_result start_connect(operation& op) noexcept;
+    start_result start_transmit(operation& op) noexcept;
+    start_result start_disconnect(operation& op) noexcept;
 
     // Datagrams. The transfer request has a `datagram`, and no bytes are one
     // too. What Asio has (`is_some`) is as Asio has it: the rest of a

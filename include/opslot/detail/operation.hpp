@@ -131,8 +131,8 @@ public:
 
     // The request: written before the start, read by the engine.
 
-    /// A transfer_request, accept_request, connect_request or
-    /// wait_request, as the kind tells.
+    /// A transfer_request, accept_request, connect_request, wait_request,
+    /// transmit_request or disconnect_request, as the kind tells.
     void* request = nullptr;
     /// The way to the handler's executor. Null: the engine puts in that of
     /// the I/O object, unless `runs_in_turn` is set.
@@ -175,6 +175,12 @@ public:
     engine* keeper = nullptr;
     /// The next in the queue of its descriptor.
     operation* behind = nullptr;
+
+    /// Sends bytes in the order of the stream.
+    bool is_sending() const noexcept
+    {
+        return kind == operation_kind::send || kind == operation_kind::transmit;
+    }
 
 protected:
     ~operation() = default;
@@ -278,6 +284,20 @@ struct connect_request
     int type = 0;
     int protocol = 0;
 };
+
+/// How to end a connection.
+struct disconnect_request
+{
+    socket_reuse reuse = socket_reuse::no;
+};
+
+/// The request of every disconnect of its kind; nobody writes to it.
+inline disconnect_request* disconnect_request_for(socket_reuse reuse) noexcept
+{
+    static disconnect_request final_one{socket_reuse::no};
+    static disconnect_request reusing_one{socket_reuse::yes};
+    return reuse == socket_reuse::yes ? &reusing_one : &final_one;
+}
 
 } // namespace detail
 } // namespace OPSLOT_ABI

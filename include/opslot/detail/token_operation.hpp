@@ -449,10 +449,7 @@ void start_context_operation(
     op.runs_in_turn = !record->get_target().is_local();
     op.cancellation_key = nullptr;
     connect_cancellation(
-        socket,
-        op,
-        record->get_target().handler(),
-        kind == operation_kind::send);
+        socket, op, record->get_target().handler(), op.is_sending());
     if ((socket.*start)(op) == completed)
     {
         socket.deliver_later(op);
