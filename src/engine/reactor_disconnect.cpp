@@ -140,17 +140,13 @@ int engine::renew(descriptor& d, int fd, operation const* self) noexcept
         ::linger const off{0, 0};
         system::set_option(d.fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off));
     }
-    if (d.is_enrolled && !shut_down_)
-    {
-        // A duplicate in another process would keep it in the set.
-        system::epoll_remove(set_, d.fd);
-        count(current_turn(), counter::epoll_ctl_calls);
-    }
     int const result = system::replace_descriptor(fd, d.fd);
     if (result < 0)
     {
         return result;
     }
+    // The set forgets the old one, at the latest with its last duplicate in
+    // another process; until then its events have another generation.
     d.is_enrolled = false;
     d.is_broken = false;
     d.is_native_non_blocking = true;
