@@ -243,6 +243,21 @@ protected:
     /// it while its request is still there.
     void release() noexcept;
 
+    /** What a derived context does with the result of an operation, before
+        its handler sees it; `delivers` is false if no handler will.
+    */
+    using conclude_function = void (*)(operation_context&, bool delivers);
+
+    /// Has `f` called once, at the end of the operation that is started next.
+    void conclude_by(conclude_function f) noexcept
+    {
+        conclude_ = f;
+        update_delivery();
+    }
+
+    /// The result, for who concludes.
+    operation& result() noexcept { return *this; }
+
     /// Neither pending nor disposed.
     bool is_idle() const noexcept { return !is_pending() && !was_disposed(); }
 
@@ -405,6 +420,7 @@ private:
     void hold_in_general() noexcept;
     void let_go() noexcept;
     void end(bool calls_handler);
+    void conclude(bool delivers);
     void update_delivery() noexcept;
 
     detail::handler_storage handler_;
@@ -414,6 +430,7 @@ private:
     deliver_function deliver_directly_ = &operation_context::deliver;
     /// The token operation that is under way on this context.
     detail::token_record* record_ = nullptr;
+    conclude_function conclude_ = nullptr;
     /// What the pending operation holds; while a handler is called with no
     /// other thread about, it stays here for the next operation.
     detail::held_reference held_;
@@ -465,6 +482,13 @@ struct context_access
     }
 
     static wait_request& wait(operation_context& c) noexcept { return c.wait_; }
+
+    /// A start has completed an operation that has to be concluded.
+    static void conclude(operation_context& c)
+    {
+        c.conclude(true);
+        c.update_delivery();
+    }
 
     static void complete_start(operation_context& c) noexcept
     {

@@ -13,6 +13,8 @@
 #include <ctime>
 
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
@@ -204,6 +206,17 @@ int set_non_blocking(int fd, bool on) noexcept
 {
     int value = on ? 1 : 0;
     return result_of(::ioctl(fd, FIONBIO, &value));
+}
+
+int enable_fast_open(int fd) noexcept
+{
+#if defined(TCP_FASTOPEN_CONNECT)
+    int const on = 1;
+    return set_option(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &on, sizeof(on));
+#else
+    (void)fd;
+    return -EOPNOTSUPP;
+#endif
 }
 
 int at_mark(int fd) noexcept

@@ -87,6 +87,9 @@ int local_address(int fd, void* address, std::size_t& size) noexcept;
 int remote_address(int fd, void* address, std::size_t& size) noexcept;
 int io_control(int fd, unsigned long command, void* argument) noexcept;
 int set_non_blocking(int fd, bool on) noexcept;
+/// TCP_FASTOPEN_CONNECT, since Linux 4.11: with a cookie of the server's the
+/// next connect succeeds at once, and the first send goes out with the SYN.
+int enable_fast_open(int fd) noexcept;
 /// Whether the next byte is the urgent one: 0 or 1.
 int at_mark(int fd) noexcept;
 

@@ -141,6 +141,17 @@ public:
     /// Has an operation that is nowhere delivered by a turn.
     void deliver_later(operation& op) noexcept;
 
+    /// Makes an operation pending until `finish`; see engine.hpp.
+    start_result
+    start_composed(descriptor& d, operation& op, descriptor* taker) noexcept;
+
+    bool finish(
+        descriptor& d,
+        operation& op,
+        boost::system::error_code const& ec,
+        std::size_t bytes_transferred,
+        descriptor* gift) noexcept;
+
     /// Ends a queued operation; the descriptor is locked.
     void
     end(descriptor& d,
@@ -186,6 +197,9 @@ private:
 
     bool may_attempt(descriptor& d, operation& op, direction_index i) noexcept;
     void enqueue(descriptor& d, operation& op, direction_index i) noexcept;
+    void go_pending(operation& op) noexcept;
+    boost::system::error_code
+    check_composed(descriptor& d, bool takes_socket) noexcept;
     void leave_queue(descriptor& d, operation& op) noexcept;
     void complete(descriptor& d, operation& op) noexcept;
     void end_queue(

@@ -228,11 +228,16 @@ start_result socket_handle::start_accept(operation& op) noexcept
 
 start_result socket_handle::start_connect(operation& op) noexcept
 {
-    if (!descriptor_)
+    if (!is_open())
     {
         auto const& r = *static_cast<connect_request*>(op.request);
         error_code ec;
         open(r.family, r.type, r.protocol, ec);
+        if (ec == boost::asio::error::already_open)
+        {
+            // It has a composed connect pending.
+            ec = boost::asio::error::already_started;
+        }
         if (ec)
         {
             return engine_->reject(op, ec);

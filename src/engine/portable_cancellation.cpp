@@ -74,6 +74,10 @@ void engine::end_queue(
 
 void engine::end_all(descriptor& d) noexcept
 {
+    while (!d.compositions.empty())
+    {
+        end(d, d.compositions.front(), boost::asio::error::operation_aborted);
+    }
     for (direction_index i : {reading, writing, excepting})
     {
         end_queue(i, d, boost::asio::error::operation_aborted);
@@ -111,9 +115,8 @@ void cancel_by_key(
     engine&, descriptor& d, void const* key, bool only_if_untouched) noexcept
 {
     std::lock_guard<std::mutex> const lock(d.mutex);
-    for (direction& x : d.directions)
-    {
-        for (operation& op : x.queue)
+    auto const find = [&](operation_list& queue) {
+        for (operation& op : queue)
         {
             if (op.cancellation_key == key)
             {
@@ -122,10 +125,19 @@ void cancel_by_key(
                     d.owner->end(d, op, boost::asio::error::operation_aborted);
                     d.owner->schedule(d);
                 }
-                return;
+                return true;
             }
         }
+        return false;
+    };
+    for (direction& x : d.directions)
+    {
+        if (find(x.queue))
+        {
+            return;
+        }
     }
+    find(d.compositions);
 }
 
 // Withdrawal

@@ -222,6 +222,7 @@ descriptor_ptr new_descriptor(engine& owner, bool owns_reference)
     }
     d->is_scheduled = false;
     d->is_interrupted = false;
+    d->was_given = false;
     d->user_non_blocking = false;
     d->native_non_blocking = true;
     d->sync_budget = 0;

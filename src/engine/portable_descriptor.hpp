@@ -45,7 +45,9 @@ enum direction_index : unsigned char
 {
     reading,
     writing,
-    excepting
+    excepting,
+    /// Of composed operations, which wait for no readiness.
+    composed
 };
 
 /// The operations of one direction of a socket.
@@ -90,12 +92,15 @@ struct descriptor : descriptor_hook, ready_hook
         variant<std::monostate, stream_socket, listener_socket, datagram_socket>
             socket;
     std::array<direction, 3> directions;
+    operation_list compositions;
     /// Operations with a result, to be delivered in this order.
     operation_list completed;
     /// A thread is delivering, or the ready list has the descriptor.
     bool is_scheduled = false;
     /// A partly written send was withdrawn.
     bool is_interrupted = false;
+    /// A composed operation has given it its socket.
+    bool was_given = false;
     /// What the user sees; for Asio the socket is always non-blocking.
     bool user_non_blocking = false;
     bool native_non_blocking = true;

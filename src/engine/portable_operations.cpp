@@ -128,6 +128,16 @@ void engine::enqueue(descriptor& d, operation& op, direction_index i) noexcept
     op.target.store(&d, std::memory_order_release);
     op.place.store(operation_place::queue, std::memory_order_release);
     x.queue.push_back(op);
+    go_pending(op);
+    if (!x.is_waiting)
+    {
+        wait(d, i);
+    }
+}
+
+/// An operation was queued.
+void engine::go_pending(operation& op) noexcept
+{
     std::uint64_t const now =
         pending_.fetch_add(1, std::memory_order_relaxed) + 1;
     std::uint64_t peak = pending_peak_.load(std::memory_order_relaxed);
@@ -139,10 +149,6 @@ void engine::enqueue(descriptor& d, operation& op, direction_index i) noexcept
         op.notify(operation::event::held);
     }
     set_deadline(op);
-    if (!x.is_waiting)
-    {
-        wait(d, i);
-    }
 }
 
 void engine::deliver_later(operation& op) noexcept
@@ -327,7 +333,6 @@ void engine::make_attempts(
 void engine::leave_queue(descriptor& d, operation& op) noexcept
 {
     auto const i = static_cast<direction_index>(op.direction);
-    direction& x = d.directions[i];
     op.place_hook::unlink();
     pending_.fetch_sub(1, std::memory_order_relaxed);
     if (op.deadline_tick.load(std::memory_order_relaxed) >=
@@ -340,6 +345,11 @@ void engine::leave_queue(descriptor& d, operation& op) noexcept
     {
         close_parts(*static_cast<transmit_request*>(op.request));
     }
+    if (i == composed)
+    {
+        return;
+    }
+    direction& x = d.directions[i];
     bool const was_connecting = x.connecting == &op;
     if (was_connecting)
     {

@@ -164,9 +164,19 @@ socket_handle::~socket_handle()
 
 // Opening and closing
 
+bool socket_handle::is_open() const noexcept
+{
+    if (!descriptor_)
+    {
+        return false;
+    }
+    std::lock_guard<std::mutex> const lock(descriptor_->mutex);
+    return descriptor_->is_open();
+}
+
 void socket_handle::open(int family, int, int protocol, error_code& ec)
 {
-    if (descriptor_)
+    if (!vacate())
     {
         ec = boost::asio::error::already_open;
         return;
@@ -192,7 +202,7 @@ void socket_handle::open(int family, int, int protocol, error_code& ec)
 
 void socket_handle::assign(int family, native_socket handle, error_code& ec)
 {
-    if (descriptor_)
+    if (!vacate())
     {
         ec = boost::asio::error::already_open;
         return;
@@ -225,7 +235,7 @@ void socket_handle::assign(int family, native_socket handle, error_code& ec)
 
 void socket_handle::adopt(descriptor* accepted, error_code& ec)
 {
-    if (descriptor_)
+    if (!vacate())
     {
         discard(accepted);
         ec = boost::asio::error::already_open;
@@ -390,7 +400,7 @@ bool socket_handle::at_mark(error_code& ec) const
 
 bool socket_handle::non_blocking() const noexcept
 {
-    return descriptor_ && descriptor_->user_non_blocking;
+    return is_open() && descriptor_->user_non_blocking;
 }
 
 void socket_handle::non_blocking(bool on, error_code& ec)
@@ -403,7 +413,7 @@ void socket_handle::non_blocking(bool on, error_code& ec)
 
 bool socket_handle::native_non_blocking() const noexcept
 {
-    return descriptor_ && descriptor_->native_non_blocking;
+    return is_open() && descriptor_->native_non_blocking;
 }
 
 void socket_handle::native_non_blocking(bool on, error_code& ec)

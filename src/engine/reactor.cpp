@@ -24,12 +24,6 @@ inline namespace OPSLOT_ABI {
 namespace detail {
 namespace {
 
-/// The events of every socket: both directions, urgent data, and the end of
-/// the stream, without which a short read could not be trusted.
-constexpr std::uint32_t socket_events = EPOLLIN | EPOLLOUT | EPOLLPRI |
-                                        EPOLLRDHUP |
-                                        static_cast<std::uint32_t>(EPOLLET);
-
 void throw_unless_open(int fd)
 {
     if (fd < 0)
@@ -173,6 +167,7 @@ void engine::retire(descriptor& d) noexcept
     d.is_bound = false;
     d.says_arrival = false;
     d.ends_receives = false;
+    d.was_given = false;
     d.budget_turn = 0;
     d.budget_used = 0;
     d.send_turn = 0;
@@ -191,7 +186,7 @@ int engine::close(descriptor& d) noexcept
 {
     lock const guard(d.mutex, !options_.single_threaded);
     end_all(d, boost::asio::error::operation_aborted);
-    int const result = system::close_socket(d.fd);
+    int const result = d.fd < 0 ? 0 : system::close_socket(d.fd);
     retire(d);
     return result;
 }

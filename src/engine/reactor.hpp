@@ -135,6 +135,18 @@ public:
     /// Rejects an operation on a closed socket.
     start_result refuse(operation& op) noexcept;
 
+    // Composed operations; bodies in reactor_compositions.cpp
+
+    bool is_vacant(descriptor& d) noexcept;
+    start_result
+    start_composed(descriptor& d, operation& op, descriptor* taker) noexcept;
+    bool finish(
+        descriptor& d,
+        operation& op,
+        boost::system::error_code const& ec,
+        std::size_t bytes_transferred,
+        descriptor* gift) noexcept;
+
     // Ending operations; bodies in reactor_cancellation.cpp
 
     bool cancel(operation& op) noexcept;
@@ -300,6 +312,12 @@ private:
     boost::system::error_code open_another(descriptor& d, int& fd) noexcept;
     int renew(descriptor& d, int fd, operation const* self) noexcept;
     void continue_disconnect(descriptor& d) noexcept;
+
+    // Composed operations
+
+    boost::system::error_code
+    check_composed(descriptor& d, bool takes_socket) noexcept;
+    void move_native(descriptor& from, descriptor& to, turn* t) noexcept;
 
     // Ending
 

@@ -125,6 +125,12 @@ struct counters
     }
 };
 
+/// The events of every socket: both directions, urgent data, and the end of
+/// the stream, without which a short read could not be trusted.
+inline constexpr std::uint32_t socket_events =
+    EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP |
+    static_cast<std::uint32_t>(EPOLLET);
+
 inline constexpr std::uint32_t signal_events =
     EPOLLIN | static_cast<std::uint32_t>(EPOLLET);
 
@@ -142,7 +148,9 @@ enum direction : unsigned char
 {
     reading,
     writing,
-    excepting
+    excepting,
+    /// Of composed operations, for which no readiness does anything.
+    composed
 };
 
 /// What is known of a socket's readiness, as bits: those of the events that
@@ -262,6 +270,9 @@ struct alignas(64) descriptor : ready_hook, flush_hook
     bool has_linger = false;
     /// A partly written send was withdrawn.
     bool is_broken = false;
+    /// A composed operation has given it its socket.
+    bool was_given = false;
+    /// Less than 0: closed, or there for a composed operation only.
     int fd = -1;
     unsigned char generation = 0;
     std::uint32_t sync_budget = 0;
@@ -273,7 +284,7 @@ struct alignas(64) descriptor : ready_hook, flush_hook
     engine* owner = nullptr;
     descriptor* next_free = nullptr;
     dispatcher_ptr via;
-    std::array<operation_queue, 3> queues;
+    std::array<operation_queue, 4> queues;
     /// Of a datagram socket: what is known of it by now.
     bool is_bound = false;
     bool says_arrival = false;

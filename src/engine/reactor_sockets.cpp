@@ -13,6 +13,7 @@
 #include <array>
 #include <cerrno>
 #include <limits>
+#include <new>
 #include <utility>
 
 #include <netinet/in.h>
@@ -86,25 +87,56 @@ socket_handle::~socket_handle()
 
 // Opening and closing
 
+bool socket_handle::is_open() const noexcept
+{
+    return descriptor_ && descriptor_->fd >= 0;
+}
+
+namespace {
+
+/// A descriptor for a native socket, or null with the error set. The native
+/// socket is the caller's still then.
+descriptor*
+allocate(engine& e, int fd, bool is_tcp, boost::system::error_code& ec) noexcept
+{
+    try
+    {
+        return e.allocate(fd, is_tcp);
+    }
+    catch (std::bad_alloc const&)
+    {
+        ec = boost::asio::error::no_memory;
+        return nullptr;
+    }
+}
+
+} // namespace
+
 void socket_handle::open(int family, int type, int protocol, error_code& ec)
 {
-    if (descriptor_)
+    if (!vacate())
     {
         ec = boost::asio::error::already_open;
         return;
     }
     int const fd = system::open_socket(family, type, protocol);
     report(fd, ec);
-    if (!ec)
+    if (ec)
     {
-        descriptor_ = engine_->allocate(fd, is_tcp_socket(family, type));
-        configure();
+        return;
     }
+    descriptor_ = allocate(*engine_, fd, is_tcp_socket(family, type), ec);
+    if (ec)
+    {
+        system::close_socket(fd);
+        return;
+    }
+    configure();
 }
 
 void socket_handle::assign(int, native_socket handle, error_code& ec)
 {
-    if (descriptor_)
+    if (!vacate())
     {
         ec = boost::asio::error::already_open;
         return;
@@ -117,14 +149,18 @@ void socket_handle::assign(int, native_socket handle, error_code& ec)
         std::size_t size = sizeof(int);
         system::get_option(handle, SOL_SOCKET, SO_DOMAIN, &family, size);
         system::get_option(handle, SOL_SOCKET, SO_TYPE, &type, size);
-        descriptor_ = engine_->allocate(handle, is_tcp_socket(family, type));
+        descriptor_ =
+            allocate(*engine_, handle, is_tcp_socket(family, type), ec);
+    }
+    if (!ec)
+    {
         configure();
     }
 }
 
 void socket_handle::adopt(descriptor* accepted, error_code& ec)
 {
-    if (descriptor_)
+    if (!vacate())
     {
         discard(accepted);
         ec = boost::asio::error::already_open;
@@ -236,7 +272,8 @@ void socket_handle::shutdown(int how, error_code& ec)
 
 void socket_handle::cancel(error_code& ec)
 {
-    if (!is_closed(descriptor_, ec))
+    ec = boost::asio::error::bad_descriptor;
+    if (descriptor_)
     {
         ec.clear();
         engine_->cancel_all(*descriptor_);
@@ -310,7 +347,7 @@ bool socket_handle::at_mark(error_code& ec) const
 
 bool socket_handle::non_blocking() const noexcept
 {
-    return descriptor_ && descriptor_->is_non_blocking;
+    return is_open() && descriptor_->is_non_blocking;
 }
 
 void socket_handle::non_blocking(bool on, error_code& ec)
@@ -324,7 +361,7 @@ void socket_handle::non_blocking(bool on, error_code& ec)
 
 bool socket_handle::native_non_blocking() const noexcept
 {
-    return descriptor_ && descriptor_->is_native_non_blocking;
+    return is_open() && descriptor_->is_native_non_blocking;
 }
 
 void socket_handle::native_non_blocking(bool on, error_code& ec)
@@ -461,10 +498,16 @@ void socket_handle::accept(accept_request& request, error_code& ec)
         return static_cast<ssize_t>(result);
     });
     report(fd, ec);
-    if (!ec)
+    if (ec)
     {
-        request.peer = request.peer_engine->allocate(
-            static_cast<int>(fd), descriptor_->is_tcp);
+        return;
+    }
+    auto const accepted = static_cast<int>(fd);
+    request.peer =
+        allocate(*request.peer_engine, accepted, descriptor_->is_tcp, ec);
+    if (ec)
+    {
+        system::close_socket(accepted);
     }
 }
 
@@ -484,11 +527,16 @@ start_result socket_handle::start_accept(operation& op) noexcept
 
 start_result socket_handle::start_connect(operation& op) noexcept
 {
-    if (!descriptor_)
+    if (!is_open())
     {
         auto const& r = *static_cast<connect_request*>(op.request);
         error_code ec;
         open(r.family, r.type, r.protocol, ec);
+        if (ec == boost::asio::error::already_open)
+        {
+            // It has a composed connect pending.
+            ec = boost::asio::error::already_started;
+        }
         if (ec)
         {
             engine_->reject(op, ec);

@@ -36,7 +36,7 @@ inline void report(ssize_t result, boost::system::error_code& ec) noexcept
 inline bool
 is_closed(descriptor const* d, boost::system::error_code& ec) noexcept
 {
-    if (!d)
+    if (!d || d->fd < 0)
     {
         ec = boost::asio::error::bad_descriptor;
         return true;

@@ -107,7 +107,7 @@ bool operation_context::finds_owner() noexcept
 /// How the next operation is delivered, and whether it takes a hold first.
 void operation_context::update_delivery() noexcept
 {
-    bool const is_direct = !handler_via_ && !recycle_ && !record_;
+    bool const is_direct = !handler_via_ && !recycle_ && !record_ && !conclude_;
     wants_hold = (owner_ && !held_) || handler_via_ || recycle_;
     deliver_by(is_direct ? deliver_directly_ : &operation_context::deliver);
 }
@@ -192,9 +192,18 @@ struct work_guard
 
 } // namespace
 
+void operation_context::conclude(bool delivers)
+{
+    if (conclude_)
+    {
+        std::exchange(conclude_, nullptr)(*this, delivers);
+    }
+}
+
 /// Lets go of everything that is held, after the handler if there is one.
 void operation_context::end(bool calls_handler)
 {
+    conclude(calls_handler);
     // The context may be gone when the handler returns, so whatever is
     // released then is on the stack.
     detail::held_reference const owner(std::move(held_));

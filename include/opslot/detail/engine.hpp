@@ -33,6 +33,8 @@
 #include <boost/system/error_code.hpp>
 
 #include <cstddef>
+#include <cstdint>
+#include <utility>
 
 namespace opslot {
 inline namespace OPSLOT_ABI {
@@ -124,7 +126,8 @@ public:
 
     engine& owner() const noexcept { return *engine_; }
 
-    bool is_open() const noexcept { return descriptor_ != nullptr; }
+    /// Whether there is a native socket.
+    bool is_open() const noexcept;
 
     descriptor* get() const noexcept { return descriptor_; }
 
@@ -218,8 +221,54 @@ public:
 
     bool gather_sends() const noexcept { return gather_sends_; }
 
+    // Composed operations: their steps are other operations, and their owner
+    // says when they have ended. See composition.hpp.
+
+    /// Gives a closed socket what an operation can be pending on. It stays
+    /// closed.
+    void reserve(error_code& ec) noexcept;
+
+    /** Makes an operation pending until `finish`, if nothing ends it before.
+
+        `taker`, unless it is null, takes over the native socket if there is
+        one; this one is closed then. It fails with already_connected if the
+        socket is, and with already_started if it is in use; nothing has
+        changed then.
+    */
+    start_result start_composed(operation& op, socket_handle* taker) noexcept;
+
+    /// Makes an operation pending until its deadline.
+    start_result start_pause(operation& op) noexcept;
+
+    /** Ends a composed operation of this engine, from any thread.
+
+        `gift`, unless it is null, gives its native socket to the one that
+        the operation was started on. Returns false if the operation has
+        ended otherwise, and nothing is given then.
+    */
+    static bool finish(
+        engine& e,
+        operation& op,
+        error_code const& ec,
+        std::size_t bytes_transferred,
+        socket_handle* gift) noexcept;
+
+    /// Whether the native socket was given to this one since the last call.
+    bool take_gift_mark() const noexcept;
+
+    /// The reverse of `adopt`: what there is, owned by the caller.
+    descriptor* detach() noexcept
+    {
+        return std::exchange(descriptor_, nullptr);
+    }
+
+    /// Lets the next connect wait for the bytes that are sent first: TCP
+    /// Fast Open. Fails where the system does not have it.
+    void fast_open(error_code& ec) noexcept;
+
 private:
     void configure() noexcept;
+    bool vacate() noexcept;
 
     engine_ptr engine_;
     dispatcher_ptr via_;

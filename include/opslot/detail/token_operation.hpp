@@ -37,6 +37,7 @@
 
 #include <array>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <tuple>
@@ -278,7 +279,7 @@ void connect_cancellation(
     socket_handle& socket, operation& op, Handler const& handler, bool is_send)
 {
     auto slot = boost::asio::get_associated_cancellation_slot(handler);
-    if (slot.is_connected() && socket.is_open())
+    if (slot.is_connected() && socket.get())
     {
         op.cancellation_key = &slot.template emplace<operation_canceller>(
             socket.owner(), *socket.get(), is_send);
@@ -429,10 +430,11 @@ void post_result(
 }
 
 /// Starts a token operation on a context that was checked.
-template<typename Result, typename Handler, typename Executor>
+/// `start(socket, operation)` starts it.
+template<typename Result, typename Start, typename Handler, typename Executor>
 void start_context_operation(
     socket_handle& socket,
-    start_result (socket_handle::*start)(operation&) noexcept,
+    Start start,
     operation_context& context,
     operation_kind kind,
     void* request,
@@ -450,7 +452,7 @@ void start_context_operation(
     op.cancellation_key = nullptr;
     connect_cancellation(
         socket, op, record->get_target().handler(), op.is_sending());
-    if ((socket.*start)(op) == completed)
+    if (std::invoke(start, socket, op) == completed)
     {
         socket.deliver_later(op);
     }
