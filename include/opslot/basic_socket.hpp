@@ -53,6 +53,14 @@ struct connect_token_request
     }
 };
 
+template<typename Protocol, typename = void>
+inline constexpr bool has_resolver = false;
+
+/// Whether there are names for the addresses of a protocol.
+template<typename Protocol>
+inline constexpr bool
+    has_resolver<Protocol, std::void_t<typename Protocol::resolver>> = true;
+
 } // namespace detail
 
 /** What stream and datagram sockets have in common.
@@ -170,24 +178,48 @@ public:
 
     /** Starts to connect.
 
-        The socket is opened if it is closed. After a failed attempt close
-        it before the next one: what a socket does then is the system's
-        choice.
+        The socket is opened if it is closed. After a failed attempt at one
+        address close it before the next one: what a socket does then is the
+        system's choice. See @ref connect_context for names, several
+        addresses, and data to send.
 
-        @param context Has the endpoint.
+        @param context Says where to connect to.
 
         @return `completed` if the result is known at once; the handler of
         the context is not called then. Else `pending`.
 
         @throws boost::system::system_error `error::context_busy`,
-        `error::context_disposed`, `error::not_owned`, `error::no_endpoint`.
+        `error::context_disposed`, `error::not_owned`, `error::no_endpoint`;
+        `asio::error::operation_not_supported` for a name on a socket that
+        is not one of IP. Nothing was changed then.
 
         @par Completion
-        `context.error()` is success, `connection_refused`, another error of
-        connect(2), `operation_aborted` or `error::timeout`.
+        `context.error()` is success, or
+        @li `connection_refused`, or another error of connect(2)
+        @li `asio::error::already_connected`, `already_started`
+        @li `asio::error::host_not_found`, or what else the resolver reports
+        @li `asio::error::operation_aborted`: cancelled or closed
+        @li `error::timeout`: the deadline of the context passed
+        @li what send(2) reports, with the number of bytes that were sent
+
+        Of several addresses, the error of the last one that failed counts.
+
+        @par Cost
+        At most two system calls for one address, no allocation. Resolving
+        a name allocates; else what several steps need is operation memory.
     */
     start_result start_connect(connect_context& context)
     {
+        if (detail::connect_context_access::is_composed(context))
+        {
+            start_result const result = start_composed(context);
+            if (result == completed)
+            {
+                detail::context_access::conclude(context);
+                detail::context_access::complete_start(context);
+            }
+            return result;
+        }
         return this->start(
             context,
             operation_kind::connect,
@@ -199,6 +231,15 @@ public:
     /// never inside this call.
     void async_connect(connect_context& context)
     {
+        if (detail::connect_context_access::is_composed(context))
+        {
+            if (start_composed(context) == completed)
+            {
+                this->handle_.deliver_later(
+                    detail::context_access::base(context));
+            }
+            return;
+        }
         this->start_later(
             context,
             operation_kind::connect,
@@ -215,7 +256,7 @@ public:
 
         @par Per-Operation Cancellation
         `terminal`, `partial`, `total`. What a socket does after a cancelled
-        attempt is the system's choice; close it.
+        attempt at one address is the system's choice; close it.
     */
     template<typename CompletionToken>
     auto async_connect(connect_context& context, CompletionToken&& token)
@@ -279,6 +320,61 @@ private:
         return request;
     }
 
+    /// What is wrong with a connect on this kind of socket.
+    static boost::system::error_code
+    check_connect(connect_context const& context) noexcept
+    {
+        using access = detail::connect_context_access;
+        if (!access::has_endpoint(context))
+        {
+            return error::no_endpoint;
+        }
+        if (access::has_name(context) && !detail::has_resolver<Protocol>)
+        {
+            return boost::asio::error::operation_not_supported;
+        }
+        return {};
+    }
+
+    detail::connect_composition& compose(connect_context& context)
+    {
+        return *detail::connect_context_access::compose(
+            context,
+            this->handle_.owner(),
+            detail::describe(this->executor_).executor,
+            this->options_);
+    }
+
+    start_result start_composed(connect_context& context)
+    {
+        detail::context_access::require_start(context);
+        detail::throw_if(check_connect(context));
+        detail::connect_composition& steps = compose(context);
+        detail::context_access::begin(
+            context, operation_kind::connect, nullptr);
+        return steps.start(
+            this->handle_, detail::context_access::base(context));
+    }
+
+    template<typename Handler>
+    void start_composed(connect_context& context, Handler& handler)
+    {
+        detail::connect_composition& steps = compose(context);
+        // So that there is something that a cancellation can name.
+        boost::system::error_code ignored;
+        this->handle_.reserve(ignored);
+        detail::start_context_operation<detail::plain_result>(
+            this->handle_,
+            [&steps](detail::socket_handle& socket, detail::operation& op) {
+                return steps.start(socket, op);
+            },
+            context,
+            operation_kind::connect,
+            nullptr,
+            handler,
+            this->executor_);
+    }
+
     struct initiate_connect : core::initiation
     {
         template<typename Handler>
@@ -307,12 +403,9 @@ private:
         {
             auto& self = static_cast<basic_socket&>(core::initiation::socket);
             auto ec = detail::context_access::check_start(*context);
-            detail::connect_request* const request =
-                ec ? nullptr
-                   : detail::connect_context_access::prepare(*context);
-            if (!ec && !request)
+            if (!ec)
             {
-                ec = error::no_endpoint;
+                ec = check_connect(*context);
             }
             if (ec)
             {
@@ -323,6 +416,13 @@ private:
                 return;
             }
             std::decay_t<Handler> copy(std::forward<Handler>(handler));
+            if (detail::connect_context_access::is_composed(*context))
+            {
+                self.start_composed(*context, copy);
+                return;
+            }
+            auto* const request =
+                detail::connect_context_access::prepare(*context);
             if (!self.is_open())
             {
                 boost::system::error_code ignored;

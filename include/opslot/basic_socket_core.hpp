@@ -9,6 +9,7 @@
 */
 
 #include <opslot/detail/engine.hpp>
+#include <opslot/detail/option_log.hpp>
 #include <opslot/detail/token_operation.hpp>
 #include <opslot/operation_context.hpp>
 
@@ -55,6 +56,7 @@ struct socket_access
         if (!ec)
         {
             socket.protocol_ = protocol;
+            socket.options_.restart(false);
         }
     }
 };
@@ -156,6 +158,7 @@ public:
         if (!ec)
         {
             protocol_ = protocol;
+            options_.restart(true);
         }
         return ec;
     }
@@ -180,6 +183,7 @@ public:
         if (!ec)
         {
             protocol_ = protocol;
+            options_.restart(false);
         }
         return ec;
     }
@@ -195,6 +199,7 @@ public:
     boost::system::error_code close(boost::system::error_code& ec)
     {
         handle_.close(ec);
+        options_.restart(false);
         return ec;
     }
 
@@ -237,6 +242,14 @@ public:
     bind(endpoint_type const& endpoint, boost::system::error_code& ec)
     {
         handle_.bind(endpoint.data(), endpoint.size(), ec);
+        if (!ec)
+        {
+            options_.bind(
+                endpoint.protocol().family(),
+                endpoint.data(),
+                endpoint.size(),
+                ec);
+        }
         return ec;
     }
 
@@ -254,12 +267,16 @@ public:
     boost::system::error_code set_option(
         SettableSocketOption const& option, boost::system::error_code& ec)
     {
-        handle_.set_option(
-            option.level(protocol_),
-            option.name(protocol_),
-            option.data(protocol_),
-            option.size(protocol_),
-            ec);
+        protocol_type const& protocol = this->protocol();
+        int const level = option.level(protocol);
+        int const name = option.name(protocol);
+        auto const* const data = option.data(protocol);
+        std::size_t const size = option.size(protocol);
+        handle_.set_option(level, name, data, size, ec);
+        if (!ec)
+        {
+            options_.set(level, name, data, size, ec);
+        }
         return ec;
     }
 
@@ -277,16 +294,17 @@ public:
     boost::system::error_code get_option(
         GettableSocketOption& option, boost::system::error_code& ec) const
     {
-        std::size_t size = option.size(protocol_);
+        protocol_type const& protocol = this->protocol();
+        std::size_t size = option.size(protocol);
         handle_.get_option(
-            option.level(protocol_),
-            option.name(protocol_),
-            option.data(protocol_),
+            option.level(protocol),
+            option.name(protocol),
+            option.data(protocol),
             size,
             ec);
         if (!ec)
         {
-            option.resize(protocol_, size);
+            option.resize(protocol, size);
         }
         return ec;
     }
@@ -506,6 +524,7 @@ protected:
     basic_socket_core(basic_socket_core&& other) noexcept
         : executor_(other.executor_)
         , handle_(std::move(other.handle_))
+        , options_(std::move(other.options_))
         , protocol_(other.protocol_)
     {}
 
@@ -513,6 +532,7 @@ protected:
     {
         executor_ = other.executor_;
         handle_ = std::move(other.handle_);
+        options_ = std::move(other.options_);
         protocol_ = other.protocol_;
         return *this;
     }
@@ -521,6 +541,7 @@ protected:
     explicit basic_socket_core(basic_socket_core<Protocol1, Executor1>&& other)
         : executor_(other.executor_)
         , handle_(std::move(other.handle_))
+        , options_(std::move(other.options_))
         , protocol_(other.protocol_)
     {}
 
@@ -651,9 +672,24 @@ protected:
         }
     };
 
+    /// The protocol of the native socket. A connect of several steps may have
+    /// ended with another family than the socket was opened with.
+    protocol_type const& protocol() const
+    {
+        if (handle_.take_gift_mark())
+        {
+            boost::system::error_code ec;
+            endpoint_type const local = local_endpoint(ec);
+            protocol_ = ec ? protocol_ : local.protocol();
+        }
+        return protocol_;
+    }
+
     executor_type executor_;
     detail::socket_handle handle_;
-    protocol_type protocol_;
+    /// What a connect of several steps sets of its native sockets.
+    detail::option_log options_;
+    mutable protocol_type protocol_;
 };
 
 } // namespace OPSLOT_ABI

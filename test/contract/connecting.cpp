@@ -26,6 +26,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "support/endpoints.hpp"
 #include "support/open_descriptors.hpp"
 #include "support/peer.hpp"
 #include "support/run.hpp"
@@ -38,6 +39,8 @@ using opslot::pending;
 using opslot::start_result;
 using support::finish;
 using support::peer;
+using support::refusing;
+using support::silent;
 using tcp = opslot::tcp;
 using accept_context = support::counted<tcp::accept_context>;
 using connect_context = support::counted<opslot::connect_context>;
@@ -72,28 +75,6 @@ void check_connected(asio::io_context& io, tcp::socket& socket, peer& other)
     socket.write_some(asio::buffer("x", 1));
     BOOST_TEST(other.read(1) == "x");
 }
-
-// An address at which nobody listens as long as this exists.
-class refusing
-{
-public:
-    tcp::endpoint endpoint() const { return socket_.local_endpoint(); }
-
-private:
-    asio::io_context io_;
-    asio::ip::tcp::socket socket_{io_, loopback};
-};
-
-// An address that answers nobody: its backlog is full.
-class silent
-{
-public:
-    tcp::endpoint endpoint() const { return listener_.endpoint(); }
-
-private:
-    support::listener listener_{AF_INET, 0};
-    peer first_ = support::connect_to(listener_.endpoint());
-};
 
 // No descriptor can be had as long as this exists.
 class no_more_descriptors

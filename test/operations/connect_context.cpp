@@ -4,11 +4,14 @@
 #include <opslot/connect_context.hpp>
 
 #define BOOST_TEST_MODULE operations_connect_context
+#include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/system/system_error.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <array>
+#include <chrono>
 #include <cstring>
 #include <type_traits>
 
@@ -154,4 +157,47 @@ BOOST_AUTO_TEST_CASE(the_handler_gets_the_connect_context)
     complete(c);
     BOOST_TEST(got == &c);
     BOOST_TEST((c.last_operation() == opslot::operation_kind::connect));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_set_round_trips)
+{
+    using std::chrono::milliseconds;
+    connect_context c;
+    BOOST_TEST(!c.parallel());
+    BOOST_TEST(!c.fast_open());
+    BOOST_TEST((c.head_start() == milliseconds(250)));
+    BOOST_TEST(c.buffer().size() == 0u);
+    BOOST_TEST(!c.connect_by_name_error());
+    c.parallel(true);
+    c.fast_open(true);
+    c.head_start(milliseconds(20));
+    c.buffer(asio::buffer("abc", 3));
+    BOOST_TEST(c.parallel());
+    BOOST_TEST(c.fast_open());
+    BOOST_TEST((c.head_start() == milliseconds(20)));
+    BOOST_TEST(c.buffer().size() == 3u);
+}
+
+BOOST_AUTO_TEST_CASE(the_last_place_to_connect_to_counts)
+{
+    connect_context c;
+    BOOST_TEST(!connect_context_access::has_endpoint(c));
+    c.endpoint(first);
+    BOOST_TEST(connect_context_access::has_endpoint(c));
+    BOOST_TEST(!connect_context_access::is_composed(c));
+    c.endpoints(std::array<tcp::endpoint, 2>{first, second});
+    BOOST_TEST(connect_context_access::is_composed(c));
+    c.name("localhost", "http");
+    BOOST_TEST(connect_context_access::has_name(c));
+    c.endpoints(std::array<tcp::endpoint, 1>{second});
+    BOOST_TEST(!connect_context_access::has_name(c));
+    BOOST_TEST(connect_context_access::is_composed(c));
+    c.endpoint(second);
+    BOOST_TEST(!connect_context_access::is_composed(c));
+    BOOST_TEST(has(c, second));
+    // One endpoint, and data: two steps.
+    c.buffer(asio::buffer("abc", 3));
+    BOOST_TEST(connect_context_access::is_composed(c));
+    c.buffer(asio::const_buffer());
+    BOOST_TEST(!connect_context_access::is_composed(c));
 }
