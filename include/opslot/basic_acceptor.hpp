@@ -11,6 +11,7 @@
 #include <opslot/accept_context.hpp>
 #include <opslot/basic_socket_core.hpp>
 #include <opslot/basic_stream_socket.hpp>
+#include <opslot/detail/hand_over.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/async_result.hpp>
@@ -313,10 +314,8 @@ public:
     {
         if (other.is_open())
         {
-            protocol_type const protocol = other.local_endpoint().protocol();
-            bool const mode = other.non_blocking();
-            this->assign(protocol, other.release());
-            this->non_blocking(mode);
+            detail::hand_over(
+                other, *this, other.local_endpoint().protocol());
         }
     }
 
@@ -349,9 +348,7 @@ public:
             this->executor_);
         if (this->is_open())
         {
-            bool const mode = this->non_blocking();
-            result.assign(this->protocol_, this->release());
-            result.non_blocking(mode);
+            detail::hand_over(*this, result, this->protocol());
         }
         return result;
     }

@@ -10,6 +10,7 @@
 
 #include <opslot/basic_socket.hpp>
 #include <opslot/datagram_context.hpp>
+#include <opslot/detail/hand_over.hpp>
 #include <opslot/detail/datagram_token_request.hpp>
 #include <opslot/detail/transfer_result.hpp>
 
@@ -188,9 +189,7 @@ public:
         if (other.is_open())
         {
             protocol_type const protocol = other.local_endpoint().protocol();
-            bool const mode = other.non_blocking();
-            this->assign(protocol, other.release());
-            this->non_blocking(mode);
+            detail::hand_over(other, *this, protocol);
         }
     }
 
@@ -230,9 +229,7 @@ public:
             this->executor_);
         if (this->is_open())
         {
-            bool const mode = this->non_blocking();
-            result.assign(this->protocol_, this->release());
-            result.non_blocking(mode);
+            detail::hand_over(*this, result, this->protocol_);
         }
         return result;
     }

@@ -9,6 +9,7 @@
 */
 
 #include <opslot/basic_socket.hpp>
+#include <opslot/detail/hand_over.hpp>
 #include <opslot/detail/transfer_result.hpp>
 #include <opslot/detail/transfer_token_request.hpp>
 #include <opslot/stream_context.hpp>
@@ -159,7 +160,8 @@ public:
         source is closed afterwards.
 
         @throws boost::system::system_error if the system does not let go of
-        the native socket; the source is then unchanged.
+        the native socket, or if it cannot be taken over; `std::bad_alloc`.
+        The source has it then.
     */
     template<
         typename Executor1,
@@ -172,10 +174,7 @@ public:
     {
         if (other.is_open())
         {
-            protocol_type const protocol = other.local_endpoint().protocol();
-            bool const mode = other.non_blocking();
-            this->assign(protocol, other.release());
-            this->non_blocking(mode);
+            detail::hand_over(other, *this, other.local_endpoint().protocol());
         }
     }
 
@@ -208,6 +207,9 @@ public:
 
         Pending operations complete with `operation_aborted`. This socket is
         closed afterwards.
+
+        @throws boost::system::system_error if Asio cannot take it over;
+        `std::bad_alloc`. This socket has it then.
     */
     boost::asio::basic_stream_socket<Protocol, Executor> to_asio()
     {
@@ -215,9 +217,7 @@ public:
             this->executor_);
         if (this->is_open())
         {
-            bool const mode = this->non_blocking();
-            result.assign(this->protocol_, this->release());
-            result.non_blocking(mode);
+            detail::hand_over(*this, result, this->protocol());
         }
         return result;
     }

@@ -16,11 +16,14 @@
 #include <opslot/connect.hpp>
 #include <opslot/connect_context.hpp>
 #include <opslot/datagram_context.hpp>
+#include <opslot/detail/hand_over.hpp>
 #include <opslot/stream_context.hpp>
 
 #include <boost/asio/local/connect_pair.hpp>
 #include <boost/asio/local/datagram_protocol.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/system/error_code.hpp>
+#include <boost/system/system_error.hpp>
 
 #if defined(BOOST_ASIO_HAS_LOCAL_SOCKETS)
 
@@ -40,16 +43,21 @@ void connect_pair(
     }
     typename protocol_type::socket a(first.get_executor());
     typename protocol_type::socket b(second.get_executor());
-    boost::asio::local::connect_pair(a, b, ec);
-    auto const hand_over = [&ec](auto& from, auto& to) {
-        auto const handle = ec ? from.native_handle() : from.release(ec);
-        if (!ec)
-        {
-            to.assign(protocol_type(), handle, ec);
-        }
-    };
-    hand_over(a, first);
-    hand_over(b, second);
+    if (boost::asio::local::connect_pair(a, b, ec))
+    {
+        return;
+    }
+    try
+    {
+        hand_over(a, first, protocol_type());
+        hand_over(b, second, protocol_type());
+    }
+    catch (boost::system::system_error const& e)
+    {
+        boost::system::error_code ignored;
+        first.close(ignored);
+        ec = e.code();
+    }
 }
 
 } // namespace detail
@@ -100,7 +108,7 @@ public:
 };
 
 /// Makes a pair of sockets that are connected with each other. Fails with
-/// `already_open` if a socket is open.
+/// `already_open` if a socket is open. After an error both are closed.
 template<typename Protocol, typename Executor1, typename Executor2>
 boost::system::error_code connect_pair(
     basic_stream_socket<Protocol, Executor1>& first,
