@@ -314,8 +314,7 @@ public:
     {
         if (other.is_open())
         {
-            detail::hand_over(
-                other, *this, other.local_endpoint().protocol());
+            detail::hand_over(other, *this, other.local_endpoint().protocol());
         }
     }
 
@@ -539,10 +538,13 @@ public:
         the handler of the context is not called then. Else `pending`.
 
         @throws boost::system::system_error `error::context_busy`,
-        `error::context_disposed`, `error::not_owned`.
+        `error::context_disposed`, `error::not_owned`;
+        `asio::error::already_open` if the socket to accept into is open.
+        Nothing was changed then.
 
         @par Completion
-        @li success: `context.take_socket()` has the connection
+        @li success: `context.take_socket()` has the connection, or the
+            socket to accept into
         @li `asio::error::no_descriptors`: EMFILE or ENFILE; accept again
             when descriptors are free
         @li `asio::error::operation_aborted`: cancelled or closed
@@ -550,18 +552,37 @@ public:
         @li `asio::error::bad_descriptor`: the acceptor is closed
         @li what accept(2) reports, `ECONNABORTED` excepted: the next
             connection is taken then
+        @li with first data: what recv(2) reports of the connection, which
+            is closed then
 
         @par Cost
-        At most one system call and no allocation.
+        At most one system call and no allocation; two with first data.
     */
     template<typename Socket>
     start_result start_accept(basic_accept_context<Socket>& context)
     {
-        return this->start(
+        using access = detail::accept_context_access;
+        void* const request = prepare(context);
+        if (access::is_composed(context))
+        {
+            start_result const result = start_composed(context);
+            if (result == completed)
+            {
+                detail::context_access::conclude(context);
+                detail::context_access::complete_start(context);
+            }
+            return result;
+        }
+        start_result const result = this->start(
             context,
             operation_kind::accept,
-            prepare(context),
+            request,
             &detail::socket_handle::start_accept);
+        if (result == completed && access::concludes(context))
+        {
+            detail::context_access::conclude(context);
+        }
+        return result;
     }
 
     /// The same, with the handler of the context called in any case, and
@@ -569,6 +590,16 @@ public:
     template<typename Socket>
     void async_accept(basic_accept_context<Socket>& context)
     {
+        if (detail::accept_context_access::is_composed(context))
+        {
+            prepare(context);
+            if (start_composed(context) == completed)
+            {
+                this->handle_.deliver_later(
+                    detail::context_access::base(context));
+            }
+            return;
+        }
         this->start_later(
             context,
             operation_kind::accept,
@@ -722,8 +753,21 @@ private:
     void* prepare(basic_accept_context<Socket>& context)
     {
         detail::context_access::require_start(context);
+        detail::throw_if(detail::accept_context_access::check(context));
         return detail::accept_context_access::prepare(
             context, this->executor_, this->handle_.owner(), this->protocol_);
+    }
+
+    /// Starts an accept with data on a context that was prepared.
+    template<typename Socket>
+    start_result start_composed(basic_accept_context<Socket>& context)
+    {
+        detail::accept_composition& steps =
+            detail::accept_context_access::compose(
+                context, this->handle_.owner());
+        detail::context_access::begin(context, operation_kind::accept, nullptr);
+        return steps.start(
+            this->handle_, detail::context_access::base(context));
     }
 
     template<typename Socket>
@@ -836,7 +880,13 @@ private:
         void operator()(Handler&& handler, Context* context) const
         {
             auto& self = static_cast<basic_acceptor&>(core::initiation::socket);
-            if (auto ec = detail::context_access::check_start(*context))
+            using access = detail::accept_context_access;
+            auto ec = detail::context_access::check_start(*context);
+            if (!ec)
+            {
+                ec = access::check(*context);
+            }
+            if (ec)
             {
                 detail::post_result(
                     std::forward<Handler>(handler),
@@ -845,12 +895,29 @@ private:
                 return;
             }
             std::decay_t<Handler> copy(std::forward<Handler>(handler));
+            void* const request = self.prepare(*context);
+            if (!access::is_composed(*context))
+            {
+                detail::start_context_operation<detail::plain_result>(
+                    self.handle_,
+                    &detail::socket_handle::start_accept,
+                    *context,
+                    operation_kind::accept,
+                    request,
+                    copy,
+                    self.executor_);
+                return;
+            }
+            detail::accept_composition& steps =
+                access::compose(*context, self.handle_.owner());
             detail::start_context_operation<detail::plain_result>(
                 self.handle_,
-                &detail::socket_handle::start_accept,
+                [&steps](detail::socket_handle& h, detail::operation& op) {
+                    return steps.start(h, op);
+                },
                 *context,
                 operation_kind::accept,
-                self.prepare(*context),
+                nullptr,
                 copy,
                 self.executor_);
         }
