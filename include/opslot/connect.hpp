@@ -10,7 +10,10 @@
 */
 
 #include <opslot/basic_socket.hpp>
+#include <opslot/connect_context.hpp>
+#include <opslot/operation_memory.hpp>
 
+#include <boost/asio/append.hpp>
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/cancellation_state.hpp>
@@ -18,7 +21,13 @@
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/system/error_code.hpp>
+#include <boost/system/system_error.hpp>
 
+#include <cstddef>
+#include <cstring>
+#include <iterator>
+#include <memory>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -30,12 +39,15 @@ template<typename T, typename = void>
 struct is_endpoint_sequence : std::false_type
 {};
 
+/// A string is a name, and no range of endpoints.
 template<typename T>
 struct is_endpoint_sequence<
     T,
     std::void_t<
-        decltype(std::declval<T const&>().begin()),
-        decltype(std::declval<T const&>().end())>> : std::true_type
+        decltype(*std::declval<T const&>().begin()),
+        decltype(std::declval<T const&>().end())>>
+    : std::bool_constant<!std::is_integral_v<
+          std::decay_t<decltype(*std::declval<T const&>().begin())>>>
 {};
 
 template<typename T>
@@ -53,18 +65,92 @@ struct every_endpoint
     }
 };
 
+template<typename Iterator>
+using enable_if_endpoint_iterator = std::enable_if_t<
+    !is_endpoint_sequence<Iterator>::value &&
+        !std::is_integral_v<
+            typename std::iterator_traits<Iterator>::value_type>,
+    int>;
+
+/// A copy of a sequence, and the result of connecting to one of its
+/// endpoints: the endpoint.
+template<typename Sequence, typename Endpoint>
+class owned_endpoints
+{
+public:
+    using result_type = Endpoint;
+
+    explicit owned_endpoints(Sequence const& sequence)
+        : sequence_(sequence)
+    {}
+
+    void next() { ++index_; }
+
+    /// The next endpoint is valid until `next`.
+    auto current() const
+    {
+        auto i = sequence_.begin();
+        for (std::size_t n = 0; n != index_ && i != sequence_.end(); ++n)
+        {
+            ++i;
+        }
+        return i;
+    }
+
+    auto end() const { return sequence_.end(); }
+
+    void choose() { chosen_ = *current(); }
+
+    Endpoint chosen() const { return chosen_; }
+
+    Endpoint none() const { return Endpoint(); }
+
+private:
+    Sequence sequence_;
+    std::size_t index_ = 0;
+    Endpoint chosen_;
+};
+
+/// A range of the caller's; the result is the place in it.
+template<typename Iterator>
+class borrowed_endpoints
+{
+public:
+    using result_type = Iterator;
+
+    borrowed_endpoints(Iterator first, Iterator last)
+        : current_(first)
+        , last_(last)
+    {}
+
+    void next() { ++current_; }
+
+    Iterator current() const { return current_; }
+
+    Iterator end() const { return last_; }
+
+    void choose() {}
+
+    Iterator chosen() const { return current_; }
+
+    Iterator none() const { return last_; }
+
+private:
+    Iterator current_;
+    Iterator last_;
+};
+
 /// One attempt after the other, as a composed operation.
-template<typename Socket, typename Sequence, typename Condition>
+template<typename Socket, typename Endpoints, typename Condition>
 class range_connect
 {
     using endpoint_type = typename Socket::endpoint_type;
-    using iterator = typename Sequence::const_iterator;
 
 public:
     range_connect(
-        Socket& socket, Sequence const& sequence, Condition const& condition)
+        Socket& socket, Endpoints const& endpoints, Condition const& condition)
         : socket_(socket)
-        , sequence_(sequence)
+        , endpoints_(endpoints)
         , condition_(condition)
     {}
 
@@ -95,23 +181,23 @@ public:
                 complete(self, boost::asio::error::operation_aborted);
                 return;
             }
-            ++index_;
+            endpoints_.next();
             break;
         }
         if (step_ == step::connect)
         {
             ec = boost::asio::error::not_found;
         }
-        iterator i = current();
+        auto i = endpoints_.current();
         while (
-            i != sequence_.end() &&
+            i != endpoints_.end() &&
             !condition_(
                 step_ == step::connect ? boost::system::error_code() : ec, *i))
         {
+            endpoints_.next();
             ++i;
-            ++index_;
         }
-        if (i == sequence_.end())
+        if (i == endpoints_.end())
         {
             complete(self, ec);
             return;
@@ -119,12 +205,12 @@ public:
         step_ = step::result;
         boost::system::error_code ignored;
         socket_.close(ignored);
-        endpoint_ = *i;
-        endpoint_type const peer = endpoint_;
+        endpoints_.choose();
+        endpoint_type const peer = *i;
         socket_.async_connect(peer, std::move(self));
     }
 
-protected:
+private:
     enum class step
     {
         start,
@@ -132,28 +218,80 @@ protected:
         result
     };
 
-    iterator current() const
-    {
-        iterator i = sequence_.begin();
-        for (std::size_t n = 0; n != index_ && i != sequence_.end(); ++n)
-        {
-            ++i;
-        }
-        return i;
-    }
-
     template<typename Self>
     void complete(Self& self, boost::system::error_code ec)
     {
-        self.complete(ec, ec ? endpoint_type() : endpoint_);
+        self.complete(ec, ec ? endpoints_.none() : endpoints_.chosen());
     }
 
     Socket& socket_;
-    Sequence sequence_;
+    Endpoints endpoints_;
     Condition condition_;
     step step_ = step::start;
-    std::size_t index_ = 0;
-    endpoint_type endpoint_;
+};
+
+/** A connect by name on a context of its own.
+
+    The context is pending while the handler moves about, so it is apart from
+    it, in operation memory.
+*/
+template<typename Socket>
+class name_connect
+{
+    using endpoint_type = typename Socket::endpoint_type;
+
+public:
+    name_connect(
+        Socket& socket, std::string_view host, std::string_view service)
+        : socket_(socket)
+        , context_(std::allocate_shared<connect_context>(
+              operation_memory_allocator<connect_context>(
+                  operation_memory::process())))
+    {
+        try
+        {
+            context_->name(host, service);
+        }
+        catch (boost::system::system_error const& e)
+        {
+            // The socket reports the same where the name is missing.
+            misuse_ = e.code();
+        }
+    }
+
+    template<typename Self>
+    void operator()(Self& self)
+    {
+        self.reset_cancellation_state(boost::asio::enable_total_cancellation());
+        if (misuse_)
+        {
+            boost::asio::post(
+                socket_.get_executor(),
+                boost::asio::append(std::move(self), misuse_));
+            return;
+        }
+        connect_context& context = *context_;
+        socket_.async_connect(context, std::move(self));
+    }
+
+    template<typename Self>
+    void operator()(Self& self, boost::system::error_code ec)
+    {
+        endpoint_type peer;
+        if (!ec)
+        {
+            auto const& reached = context_->peer_endpoint();
+            peer.resize(reached.size());
+            std::memcpy(peer.data(), reached.data(), reached.size());
+        }
+        context_.reset();
+        self.complete(ec, peer);
+    }
+
+private:
+    Socket& socket_;
+    std::shared_ptr<connect_context> context_;
+    boost::system::error_code misuse_;
 };
 
 } // namespace detail
@@ -250,6 +388,93 @@ typename Protocol::endpoint connect(
     return connect(socket, endpoints, detail::every_endpoint());
 }
 
+/** Connects to the first endpoint of a range that accepts.
+
+    As the overloads for sequences, but returns the place in the range; `last`
+    on error.
+*/
+template<
+    typename Protocol,
+    typename Executor,
+    typename Iterator,
+    typename ConnectCondition,
+    detail::enable_if_endpoint_iterator<Iterator> = 0>
+Iterator connect(
+    basic_socket<Protocol, Executor>& socket,
+    Iterator first,
+    Iterator last,
+    ConnectCondition condition,
+    boost::system::error_code& ec)
+{
+    ec = {};
+    bool tried = false;
+    for (; first != last; ++first)
+    {
+        typename Protocol::endpoint const peer = *first;
+        if (condition(ec, peer))
+        {
+            boost::system::error_code ignored;
+            socket.close(ignored);
+            tried = true;
+            if (!socket.connect(peer, ec))
+            {
+                return first;
+            }
+        }
+    }
+    if (!tried)
+    {
+        ec = boost::asio::error::not_found;
+    }
+    return last;
+}
+
+/// The same without a condition.
+template<
+    typename Protocol,
+    typename Executor,
+    typename Iterator,
+    detail::enable_if_endpoint_iterator<Iterator> = 0>
+Iterator connect(
+    basic_socket<Protocol, Executor>& socket,
+    Iterator first,
+    Iterator last,
+    boost::system::error_code& ec)
+{
+    return connect(socket, first, last, detail::every_endpoint(), ec);
+}
+
+/// The same, reporting an error by `boost::system::system_error`.
+template<
+    typename Protocol,
+    typename Executor,
+    typename Iterator,
+    typename ConnectCondition,
+    detail::enable_if_endpoint_iterator<Iterator> = 0>
+Iterator connect(
+    basic_socket<Protocol, Executor>& socket,
+    Iterator first,
+    Iterator last,
+    ConnectCondition condition)
+{
+    boost::system::error_code ec;
+    Iterator const reached = connect(socket, first, last, condition, ec);
+    detail::throw_if(ec);
+    return reached;
+}
+
+/// The same without a condition.
+template<
+    typename Protocol,
+    typename Executor,
+    typename Iterator,
+    detail::enable_if_endpoint_iterator<Iterator> = 0>
+Iterator
+connect(basic_socket<Protocol, Executor>& socket, Iterator first, Iterator last)
+{
+    return connect(socket, first, last, detail::every_endpoint());
+}
+
 /** Connects to the first endpoint of a sequence that accepts.
 
     The socket is closed before each attempt. Endpoints are tried in order.
@@ -277,14 +502,16 @@ auto async_connect(
     ConnectCondition condition,
     CompletionToken&& token)
 {
+    using owned =
+        detail::owned_endpoints<EndpointSequence, typename Protocol::endpoint>;
     using operation = detail::range_connect<
         basic_socket<Protocol, Executor>,
-        EndpointSequence,
+        owned,
         ConnectCondition>;
     return boost::asio::async_compose<
         CompletionToken,
         void(boost::system::error_code, typename Protocol::endpoint)>(
-        operation(socket, endpoints, condition), token, socket);
+        operation(socket, owned(endpoints), condition), token, socket);
 }
 
 /// The same without a condition.
@@ -306,6 +533,105 @@ auto async_connect(
         endpoints,
         detail::every_endpoint(),
         std::forward<CompletionToken>(token));
+}
+
+/** Connects to the first endpoint of a range that accepts.
+
+    As the overloads for sequences. The range is not copied: it must stay
+    valid until the handler is called.
+
+    @par Completion Signature
+    @code void(boost::system::error_code, Iterator) @endcode
+    The place in the range; `last` on error.
+
+    @par Per-Operation Cancellation
+    `terminal`, `partial`: the socket is in no known state afterwards; close
+    it.
+*/
+template<
+    typename Protocol,
+    typename Executor,
+    typename Iterator,
+    typename ConnectCondition,
+    typename CompletionToken,
+    detail::enable_if_endpoint_iterator<Iterator> = 0>
+auto async_connect(
+    basic_socket<Protocol, Executor>& socket,
+    Iterator first,
+    Iterator last,
+    ConnectCondition condition,
+    CompletionToken&& token)
+{
+    using borrowed = detail::borrowed_endpoints<Iterator>;
+    using operation = detail::range_connect<
+        basic_socket<Protocol, Executor>,
+        borrowed,
+        ConnectCondition>;
+    return boost::asio::async_compose<
+        CompletionToken,
+        void(boost::system::error_code, Iterator)>(
+        operation(socket, borrowed(first, last), condition), token, socket);
+}
+
+/// The same without a condition.
+template<
+    typename Protocol,
+    typename Executor,
+    typename Iterator,
+    typename CompletionToken =
+        typename boost::asio::default_completion_token<Executor>::type,
+    detail::enable_if_endpoint_iterator<Iterator> = 0>
+auto async_connect(
+    basic_socket<Protocol, Executor>& socket,
+    Iterator first,
+    Iterator last,
+    CompletionToken&& token =
+        typename boost::asio::default_completion_token<Executor>::type())
+{
+    return async_connect(
+        socket,
+        first,
+        last,
+        detail::every_endpoint(),
+        std::forward<CompletionToken>(token));
+}
+
+/** Connects to a name.
+
+    As a connect on a @ref connect_context with that name; see there for
+    deadlines, first data, and addresses that are tried at the same time.
+
+    @param host The name of a host, or an address.
+    @param service A port, or the name of a service.
+
+    @par Completion Signature
+    @code void(boost::system::error_code, typename Protocol::endpoint) @endcode
+    The endpoint that was reached. Misuse is reported here, too.
+
+    @par Per-Operation Cancellation
+    `terminal`, `partial`, `total`: the socket is closed afterwards.
+
+    @par Cost
+    Resolving allocates, unless the host is an address and the service a
+    number.
+*/
+template<
+    typename Protocol,
+    typename Executor,
+    typename CompletionToken =
+        typename boost::asio::default_completion_token<Executor>::type>
+auto async_connect(
+    basic_socket<Protocol, Executor>& socket,
+    std::string_view host,
+    std::string_view service,
+    CompletionToken&& token =
+        typename boost::asio::default_completion_token<Executor>::type())
+{
+    using operation = detail::name_connect<basic_socket<Protocol, Executor>>;
+    return boost::asio::async_compose<
+        CompletionToken,
+        void(boost::system::error_code, typename Protocol::endpoint)>(
+        operation(socket, host, service), token, socket);
 }
 
 } // namespace OPSLOT_ABI

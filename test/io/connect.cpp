@@ -22,12 +22,16 @@
 #include <chrono>
 #include <deque>
 #include <functional>
+#include <iterator>
 #include <list>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "support/endpoints.hpp"
 #include "support/open_descriptors.hpp"
 #include "support/peer.hpp"
 #include "support/run.hpp"
@@ -37,6 +41,8 @@ namespace {
 namespace asio = boost::asio;
 using boost::system::error_code;
 using boost::system::system_error;
+using support::refusing;
+using support::silent;
 using tcp = opslot::tcp;
 using endpoints = std::vector<tcp::endpoint>;
 
@@ -46,29 +52,6 @@ auto is(error_code const& ec)
 {
     return [ec](system_error const& e) { return e.code() == ec; };
 }
-
-// An address at which nobody listens as long as this exists.
-class refusing
-{
-public:
-    tcp::endpoint endpoint() const { return socket_.local_endpoint(); }
-
-private:
-    asio::io_context io_;
-    asio::ip::tcp::socket socket_{
-        io_, asio::ip::tcp::endpoint(asio::ip::address_v4::loopback(), 0)};
-};
-
-// An address that answers nobody: its backlog is full.
-class silent
-{
-public:
-    tcp::endpoint endpoint() const { return listener_.endpoint(); }
-
-private:
-    support::listener listener_{AF_INET, 0};
-    support::peer first_ = support::connect_to(listener_.endpoint());
-};
 
 struct fixture
 {
@@ -447,4 +430,186 @@ BOOST_AUTO_TEST_CASE(a_connect_goes_with_its_io_context)
         BOOST_TEST(held.use_count() == 2);
     }
     BOOST_TEST(held.use_count() == 1);
+}
+
+// Iterators
+
+BOOST_FIXTURE_TEST_CASE(the_place_in_a_range_is_the_result, fixture)
+{
+    endpoints const all{bad, good, bad};
+    error_code ec = asio::error::fault;
+    BOOST_TEST(
+        (opslot::connect(socket, all.begin(), all.end(), ec) ==
+         all.begin() + 1));
+    BOOST_TEST(ec == success);
+    check_connected();
+    BOOST_TEST(
+        (opslot::connect(socket, all.begin(), all.end()) == all.begin() + 1));
+    check_connected();
+    // Nobody answers, nobody is there.
+    BOOST_TEST(
+        (opslot::connect(socket, all.begin(), all.begin() + 1, ec) ==
+         all.begin() + 1));
+    BOOST_TEST(ec == asio::error::connection_refused);
+    BOOST_TEST(
+        (opslot::connect(socket, all.end(), all.end(), ec) == all.end()));
+    BOOST_TEST(ec == asio::error::not_found);
+    BOOST_CHECK_EXCEPTION(
+        opslot::connect(socket, all.begin(), all.begin() + 1),
+        system_error,
+        is(asio::error::connection_refused));
+    // With a condition.
+    std::vector<error_code> errors;
+    endpoints seen;
+    attempts const none{&errors, &seen, [](auto const&) { return false; }};
+    attempts const every{&errors, &seen, nullptr};
+    BOOST_TEST(
+        (opslot::connect(socket, all.begin(), all.end(), none, ec) ==
+         all.end()));
+    BOOST_TEST(ec == asio::error::not_found);
+    BOOST_TEST(
+        (opslot::connect(socket, all.begin(), all.end(), every) ==
+         all.begin() + 1));
+    BOOST_TEST(seen.size() == 5u);
+    check_connected();
+}
+
+BOOST_FIXTURE_TEST_CASE(an_async_connect_takes_iterators, fixture)
+{
+    std::list<tcp::endpoint> const all{bad, good, bad};
+    auto const second = std::next(all.begin());
+    std::vector<error_code> errors;
+    endpoints seen;
+    int calls = 0;
+    auto const expect = [&](error_code const& expected, auto where) {
+        return [&, expected, where](
+                   error_code ec, std::list<tcp::endpoint>::const_iterator i) {
+            BOOST_TEST(ec == expected);
+            BOOST_TEST((i == where));
+            ++calls;
+        };
+    };
+    opslot::async_connect(
+        socket, all.begin(), all.end(), expect(success, second));
+    support::run(io);
+    check_connected();
+    opslot::async_connect(
+        socket,
+        all.begin(),
+        all.end(),
+        attempts{&errors, &seen, nullptr},
+        expect(success, second));
+    support::run(io);
+    check_connected();
+    BOOST_TEST(seen.size() == 2u);
+    opslot::async_connect(
+        socket,
+        all.begin(),
+        second,
+        expect(asio::error::connection_refused, second));
+    support::run(io);
+    opslot::async_connect(
+        socket,
+        all.end(),
+        all.end(),
+        expect(asio::error::not_found, all.end()));
+    support::run(io);
+    BOOST_TEST(calls == 4);
+    auto const results = tcp::resolver(io).resolve(
+        good.address().to_string(), std::to_string(good.port()));
+    opslot::connect(socket, results.begin(), results.end());
+    check_connected();
+}
+
+// Names
+
+BOOST_FIXTURE_TEST_CASE(an_async_connect_takes_a_name, fixture)
+{
+    std::string const port = std::to_string(good.port());
+    int calls = 0;
+    auto const connected = [&](error_code ec, tcp::endpoint const& where) {
+        BOOST_TEST(ec == success);
+        BOOST_TEST(where == good);
+        ++calls;
+    };
+    opslot::async_connect(socket, "localhost", port, connected);
+    BOOST_TEST(calls == 0);
+    support::run(io);
+    check_connected();
+    socket.close();
+    opslot::async_connect(socket, std::string("127.0.0.1"), port, connected);
+    support::run(io);
+    check_connected();
+    // The socket has to be closed, or not connected.
+    error_code already;
+    opslot::async_connect(
+        socket, "localhost", port, [&](error_code ec, tcp::endpoint where) {
+            BOOST_TEST(where == tcp::endpoint());
+            already = ec;
+        });
+    support::run(io);
+    BOOST_TEST(already == asio::error::already_connected);
+    BOOST_TEST(calls == 2);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_name_that_is_no_good_is_reported, fixture)
+{
+    auto const expect = [this](
+                            error_code const& expected,
+                            std::string_view host,
+                            std::string_view service) {
+        int calls = 0;
+        bool inside = true;
+        opslot::async_connect(
+            socket, host, service, [&](error_code ec, tcp::endpoint where) {
+                BOOST_TEST(!inside);
+                BOOST_TEST(ec == expected);
+                BOOST_TEST(where == tcp::endpoint());
+                ++calls;
+            });
+        inside = false;
+        support::run(io);
+        BOOST_TEST(calls == 1);
+    };
+    expect(asio::error::host_not_found, "not a host", "80");
+    expect(asio::error::invalid_argument, "", "80");
+    expect(opslot::error::out_of_range, "localhost", "65536");
+    expect(
+        asio::error::connection_refused,
+        "127.0.0.1",
+        std::to_string(bad.port()));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_connect_by_name_is_a_future, fixture)
+{
+    auto result = opslot::async_connect(
+        socket, "127.0.0.1", std::to_string(good.port()), asio::use_future);
+    support::run(io);
+    BOOST_TEST(result.get() == good);
+    check_connected();
+}
+
+BOOST_FIXTURE_TEST_CASE(a_connect_by_name_is_cancelled, fixture)
+{
+    silent const nobody_answers;
+    for (auto const type :
+         {asio::cancellation_type::terminal,
+          asio::cancellation_type::partial,
+          asio::cancellation_type::total})
+    {
+        asio::cancellation_signal signal;
+        error_code result;
+        opslot::async_connect(
+            socket,
+            "127.0.0.1",
+            std::to_string(nobody_answers.endpoint().port()),
+            asio::bind_cancellation_slot(
+                signal.slot(),
+                [&](error_code ec, tcp::endpoint) { result = ec; }));
+        support::poll(io);
+        signal.emit(type);
+        support::run(io);
+        BOOST_TEST(result == asio::error::operation_aborted);
+        BOOST_TEST(!socket.is_open());
+    }
 }
