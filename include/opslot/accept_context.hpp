@@ -106,7 +106,8 @@ public:
 
     /** Has accepts receive the first data of the connection.
 
-        Such an accept always reports *pending*. It completes without error
+        Unless it is refused at once, such an accept reports *pending*. It
+        completes without error
         and with `bytes_transferred()` when
         @li the first data have come, as many as one receive takes,
         @li `patience` has passed since the connection was there: 0 bytes,

@@ -10,8 +10,8 @@
 
 #include <opslot/basic_socket.hpp>
 #include <opslot/datagram_context.hpp>
-#include <opslot/detail/hand_over.hpp>
 #include <opslot/detail/datagram_token_request.hpp>
+#include <opslot/detail/hand_over.hpp>
 #include <opslot/detail/transfer_result.hpp>
 
 #include <boost/asio/any_io_executor.hpp>

@@ -39,12 +39,12 @@ inline namespace OPSLOT_ABI {
 
     @par Several steps
     A connect to anything but one address, and one that sends, has several
-    steps. It always reports *pending*. Each attempt has a native socket of
-    its own, and the socket is closed until there is a connection: it gets
-    the native socket that is connected, with the options that were set of
-    it by `set_option` since it was opened, and bound to what it was bound
-    to; addresses of another family than that of `bind` are passed over.
-    After an error the socket is closed. A deadline counts for all steps
+    steps. Unless it is refused at once, it reports *pending*. Each attempt has
+   a native socket of its own, and the socket is closed until there is a
+   connection: it gets the native socket that is connected, with the options
+   that were set of it by `set_option` since it was opened, and bound to what it
+   was bound to; addresses of another family than that of `bind` are passed
+   over. After an error the socket is closed. A deadline counts for all steps
     together, and cancelling, closing the socket and destroying the context
     end whatever step is under way. An address is given up for the next when
     connecting fails; an error while sending is the result.
