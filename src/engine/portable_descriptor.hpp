@@ -275,7 +275,6 @@ struct raw_option
     }
 };
 
-
 } // namespace detail
 } // namespace OPSLOT_ABI
 } // namespace opslot

@@ -81,7 +81,7 @@ void check_connected(tcp::socket& socket, support::peer& peer)
 
 } // namespace
 
-// 32
+// Model case 32.
 BOOST_FIXTURE_TEST_CASE(an_accept_waits_for_a_connection, listening)
 {
     accept_context c;
@@ -357,7 +357,7 @@ BOOST_FIXTURE_TEST_CASE(every_token_form_accepts, listening)
     BOOST_TEST(ec == asio::error::already_open);
 }
 
-// 36
+// Model case 36.
 BOOST_FIXTURE_TEST_CASE(closing_the_acceptor_ends_its_accepts, listening)
 {
     std::deque<accept_context> contexts(3);

@@ -110,7 +110,7 @@ void expect_thrown(Error expected, Call call)
 
 } // namespace
 
-// 42
+// Model case 42.
 BOOST_FIXTURE_TEST_CASE(an_accept_completes_with_the_first_data, listening)
 {
     auto const result = acceptor.start_accept(c);
@@ -242,7 +242,7 @@ BOOST_FIXTURE_TEST_CASE(both_steps_can_be_cancelled, listening)
     }
 }
 
-// 36
+// Model case 36.
 BOOST_FIXTURE_TEST_CASE(closing_the_acceptor_ends_both_steps, listening)
 {
     accept_context second;
@@ -419,7 +419,7 @@ BOOST_AUTO_TEST_CASE(an_io_context_takes_the_data_of_another_with_it)
 
 // Into a socket
 
-// 40
+// Model case 40.
 BOOST_FIXTURE_TEST_CASE(a_given_socket_gets_the_connection, listening)
 {
     tcp::socket target(io);
@@ -469,7 +469,7 @@ BOOST_FIXTURE_TEST_CASE(a_given_socket_gets_the_connection, listening)
     check_usable();
 }
 
-// 40
+// Model case 40.
 BOOST_FIXTURE_TEST_CASE(a_given_socket_must_be_closed, listening)
 {
     tcp::socket target(io, tcp::v4());
@@ -494,7 +494,7 @@ BOOST_FIXTURE_TEST_CASE(a_given_socket_must_be_closed, listening)
     check_usable();
 }
 
-// 39
+// Model case 39.
 BOOST_FIXTURE_TEST_CASE(a_failed_accept_fills_nothing, listening)
 {
     tcp::socket target(io);
@@ -509,7 +509,7 @@ BOOST_FIXTURE_TEST_CASE(a_failed_accept_fills_nothing, listening)
 
 // Bad input
 
-// 38, 42
+// Model cases 38 and 42.
 BOOST_FIXTURE_TEST_CASE(misuse_leaves_the_context_usable, listening)
 {
     expect_thrown(error::out_of_range, [&] {
@@ -539,7 +539,7 @@ BOOST_FIXTURE_TEST_CASE(misuse_leaves_the_context_usable, listening)
 
 // Many
 
-// 33, 34
+// Model cases 33 and 34.
 BOOST_FIXTURE_TEST_CASE(fifteen_accepts_are_outstanding_at_all_times, listening)
 {
     struct one

@@ -120,7 +120,7 @@ struct connecting
 
 } // namespace
 
-// 80
+// Model case 80.
 BOOST_FIXTURE_TEST_CASE(a_context_connects, connecting)
 {
     finish(io, c, socket.start_connect(c));

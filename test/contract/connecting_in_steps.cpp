@@ -172,7 +172,7 @@ BOOST_FIXTURE_TEST_CASE(one_context_connects_in_every_way_in_turn, connecting)
     }
 }
 
-// 81
+// Model case 81.
 BOOST_FIXTURE_TEST_CASE(the_last_error_wins, connecting)
 {
     silent const nobody_answers;
@@ -226,7 +226,7 @@ BOOST_AUTO_TEST_CASE(local_endpoints_are_tried_in_their_order)
 
 // Names
 
-// 84
+// Model case 84.
 BOOST_FIXTURE_TEST_CASE(a_name_is_resolved_and_connected_to, connecting)
 {
     c.name("localhost", port());
@@ -238,7 +238,7 @@ BOOST_FIXTURE_TEST_CASE(a_name_is_resolved_and_connected_to, connecting)
     check_connected(socket, listener);
 }
 
-// 84
+// Model case 84.
 BOOST_FIXTURE_TEST_CASE(a_name_nobody_has_is_not_found, connecting)
 {
     c.name(no_host, "80");
@@ -270,7 +270,7 @@ BOOST_FIXTURE_TEST_CASE(a_name_whose_address_refuses_tells_so, connecting)
     check_usable();
 }
 
-// 86
+// Model case 86.
 BOOST_FIXTURE_TEST_CASE(addresses_as_names_choose_the_family, connecting)
 {
     for (int round = 0; round != 2; ++round)
@@ -364,7 +364,7 @@ BOOST_FIXTURE_TEST_CASE(names_are_tried_in_parallel_too, connecting)
 
 // Data
 
-// 89
+// Model case 89.
 BOOST_FIXTURE_TEST_CASE(first_data_are_sent_with_the_connect, connecting)
 {
     for (bool const fast : {false, true})
@@ -462,7 +462,7 @@ BOOST_FIXTURE_TEST_CASE(a_fast_open_that_is_refused_tries_the_next, connecting)
 
 // What was set before
 
-// 85
+// Model case 85.
 BOOST_FIXTURE_TEST_CASE(options_survive_the_change_of_socket, connecting)
 {
     socket.open(tcp::v4());
@@ -596,7 +596,7 @@ BOOST_FIXTURE_TEST_CASE(every_form_completes_later, connecting)
     BOOST_TEST(ec == asio::error::already_connected);
 }
 
-// 82
+// Model case 82.
 BOOST_FIXTURE_TEST_CASE(a_connected_socket_keeps_its_connection, connecting)
 {
     c.endpoint(good);
@@ -609,7 +609,7 @@ BOOST_FIXTURE_TEST_CASE(a_connected_socket_keeps_its_connection, connecting)
     check_connected(socket, listener);
 }
 
-// 82
+// Model case 82.
 BOOST_FIXTURE_TEST_CASE(a_second_connect_leaves_the_first_alone, connecting)
 {
     silent const nobody_answers;
@@ -737,7 +737,7 @@ BOOST_FIXTURE_TEST_CASE(every_step_can_be_cancelled, connecting)
     });
 }
 
-// 88
+// Model case 88.
 BOOST_FIXTURE_TEST_CASE(closing_the_socket_ends_every_step, connecting)
 {
     end_in_each_step(*this, aborted, [this] { socket.close(); });

@@ -81,7 +81,7 @@ void set(udp::socket& socket, int level, int name, Option value)
 
 } // namespace
 
-// 74
+// Model case 74.
 BOOST_DATA_TEST_CASE(every_form_of_buffers_gets_the_message, families, family)
 {
     datagrams d(family);

@@ -221,7 +221,7 @@ BOOST_FIXTURE_TEST_CASE(buffers_are_needed, datagrams)
     expect_works(*this, c);
 }
 
-// 70
+// Model case 70.
 BOOST_FIXTURE_TEST_CASE(an_endpoint_is_needed, datagrams)
 {
     datagram_receiver c;
@@ -267,7 +267,7 @@ BOOST_FIXTURE_TEST_CASE(a_disposed_context_is_refused, datagrams)
 
 // Errors that are results
 
-// 72
+// Model case 72.
 BOOST_FIXTURE_TEST_CASE(a_closed_socket_starts_nothing, datagrams)
 {
     datagram_receiver c;
@@ -292,7 +292,7 @@ BOOST_FIXTURE_TEST_CASE(a_closed_socket_starts_nothing, datagrams)
     }
 }
 
-// 72
+// Model case 72.
 BOOST_FIXTURE_TEST_CASE(closing_ends_what_is_pending, datagrams)
 {
     std::deque<datagram_receiver> receives(5);

@@ -59,7 +59,7 @@ auto const families = data::make({AF_INET, AF_INET6});
 
 // Receiving
 
-// 68
+// Model case 68.
 BOOST_DATA_TEST_CASE(a_part_of_a_buffer_is_filled, families, family)
 {
     datagrams d(family);
@@ -158,7 +158,7 @@ BOOST_FIXTURE_TEST_CASE(outstanding_receives_are_served_in_order, datagrams)
     }
 }
 
-// 75
+// Model case 75.
 BOOST_FIXTURE_TEST_CASE(a_peek_leaves_the_datagram_there, datagrams)
 {
     datagram_receiver rx;
@@ -179,7 +179,7 @@ BOOST_FIXTURE_TEST_CASE(a_peek_leaves_the_datagram_there, datagrams)
     support::run(io);
 }
 
-// 75
+// Model case 75.
 BOOST_FIXTURE_TEST_CASE(what_does_not_fit_is_lost_and_said, datagrams)
 {
     datagram_context rx;
@@ -293,7 +293,7 @@ BOOST_FIXTURE_TEST_CASE(a_wait_takes_nothing, datagrams)
     BOOST_TEST(rx.error() == success);
 }
 
-// 71
+// Model case 71.
 BOOST_FIXTURE_TEST_CASE(nothing_arrives_at_a_socket_without_a_port, datagrams)
 {
     datagram_receiver rx;
@@ -310,7 +310,7 @@ BOOST_FIXTURE_TEST_CASE(nothing_arrives_at_a_socket_without_a_port, datagrams)
     BOOST_TEST(rx.data() == "abc");
 }
 
-// 73
+// Model case 73.
 BOOST_FIXTURE_TEST_CASE(a_receive_after_shutdown_fails, datagrams)
 {
     error_code ignored;
@@ -446,7 +446,7 @@ BOOST_FIXTURE_TEST_CASE(a_datagram_that_is_too_long_is_not_sent, datagrams)
     BOOST_TEST(other.receive() == "xxxxx");
 }
 
-// 76
+// Model case 76.
 BOOST_FIXTURE_TEST_CASE(a_list_may_have_any_length, datagrams)
 {
     for (std::size_t const count : {63u, 64u, 65u, 1024u, 1025u, 1200u, 5000u})
@@ -507,7 +507,7 @@ BOOST_FIXTURE_TEST_CASE(the_largest_datagram_arrives, datagrams)
     BOOST_TEST((storage == sent));
 }
 
-// 78
+// Model case 78.
 BOOST_FIXTURE_TEST_CASE(the_first_send_binds_the_socket, datagrams)
 {
     udp::socket fresh(io, udp::v4());
@@ -550,7 +550,7 @@ BOOST_FIXTURE_TEST_CASE(a_broadcast_needs_the_option, datagrams)
 
 // Connected sockets
 
-// 80
+// Model case 80.
 BOOST_FIXTURE_TEST_CASE(a_connected_socket_hears_its_peer_only, datagrams)
 {
     support::datagram_peer stranger;

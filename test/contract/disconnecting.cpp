@@ -169,7 +169,7 @@ BOOST_FIXTURE_TEST_CASE(a_disconnect_ends_both_directions, connection)
     BOOST_TEST(socket.is_open());
 }
 
-// 90
+// Model case 90.
 BOOST_FIXTURE_TEST_CASE(without_reuse_a_later_connect_fails, connection)
 {
     socket.disconnect();
@@ -183,7 +183,7 @@ BOOST_FIXTURE_TEST_CASE(without_reuse_a_later_connect_fails, connection)
     BOOST_TEST(connect.error() == asio::error::already_connected);
 }
 
-// 90
+// Model case 90.
 BOOST_FIXTURE_TEST_CASE(with_reuse_it_connects_again, connection)
 {
     expect_works(io, socket, other);
@@ -218,7 +218,7 @@ BOOST_FIXTURE_TEST_CASE(
     expect_works(io, socket, other);
 }
 
-// 91
+// Model case 91.
 BOOST_AUTO_TEST_CASE(a_socket_that_is_not_connected_reports_it)
 {
     support::descriptor_check const leaks;

@@ -209,7 +209,7 @@ BOOST_FIXTURE_TEST_CASE(without_elements_no_start_is_possible, connection)
     expect_works(*this, tx);
 }
 
-// 92, 93
+// Model cases 92 and 93.
 BOOST_FIXTURE_TEST_CASE(no_elements_and_empty_ones_send_nothing, connection)
 {
     temporary_file const empty("");
@@ -230,7 +230,7 @@ BOOST_FIXTURE_TEST_CASE(no_elements_and_empty_ones_send_nothing, connection)
     expect_works(*this, tx);
 }
 
-// 92
+// Model case 92.
 BOOST_AUTO_TEST_CASE(a_socket_that_is_not_connected_reports_it)
 {
     support::descriptor_check const leaks;
@@ -248,7 +248,7 @@ BOOST_AUTO_TEST_CASE(a_socket_that_is_not_connected_reports_it)
     BOOST_TEST(tx.element_index() == 0u);
 }
 
-// 93
+// Model case 93.
 BOOST_FIXTURE_TEST_CASE(buffers_are_sent_whole_and_in_part, connection)
 {
     std::string const data = payload(1000);
@@ -289,7 +289,7 @@ BOOST_FIXTURE_TEST_CASE(a_list_of_elements_is_a_snapshot, connection)
     tx.clear_elements();
 }
 
-// 94
+// Model case 94.
 BOOST_FIXTURE_TEST_CASE(files_are_sent_whole_and_in_part, connection)
 {
     for (std::size_t const size : {1000u, 16384u, 16385u, 300000u, 1000000u})
@@ -318,7 +318,7 @@ BOOST_FIXTURE_TEST_CASE(files_are_sent_whole_and_in_part, connection)
     }
 }
 
-// 94
+// Model case 94.
 BOOST_FIXTURE_TEST_CASE(offsets_have_64_bits, connection)
 {
     constexpr std::uint64_t far = std::uint64_t(5) << 30;
@@ -343,7 +343,7 @@ BOOST_FIXTURE_TEST_CASE(the_position_of_a_file_is_left_alone, connection)
     BOOST_TEST(::lseek(file.native_handle(), 0, SEEK_CUR) == 17);
 }
 
-// 98
+// Model case 98.
 BOOST_FIXTURE_TEST_CASE(buffers_and_files_are_sent_in_their_order, connection)
 {
     std::string const header = payload(200, 1);
@@ -424,7 +424,7 @@ BOOST_FIXTURE_TEST_CASE(
     expect_sent(*this, tx, big + small + small);
 }
 
-// 100
+// Model case 100.
 BOOST_FIXTURE_TEST_CASE(what_fits_is_sent_at_once, connection)
 {
     temporary_file const file(payload(50000));
@@ -997,7 +997,7 @@ BOOST_FIXTURE_TEST_CASE(a_disposed_transmission_goes_on_to_its_end, stalled)
     expect_thrown(error::context_disposed, [&] { tx.clear_elements(); });
 }
 
-// 5
+// Model case 5.
 BOOST_FIXTURE_TEST_CASE(a_busy_transmission_cannot_be_changed, stalled)
 {
     start();

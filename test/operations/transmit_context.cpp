@@ -126,7 +126,7 @@ BOOST_AUTO_TEST_CASE(what_happens_at_the_end_is_set_and_stays_set)
     BOOST_TEST((request(c)->end == end_of::stay_connected));
 }
 
-// 5
+// Model case 5.
 BOOST_AUTO_TEST_CASE(a_busy_context_keeps_its_description)
 {
     transmit_context c;
