@@ -66,6 +66,9 @@ udp::endpoint ip_endpoint(void const* address, std::size_t size)
 class datagram_buffers
 {
 public:
+    /// One is left for `more`.
+    static constexpr std::size_t capacity = 63;
+
     /// @param more One byte more, which is written to if a datagram does not
     /// fit: nothing else in Asio tells.
     datagram_buffers(
@@ -123,8 +126,6 @@ public:
     }
 
 private:
-    static constexpr std::size_t capacity = 63;
-
     std::array<boost::asio::mutable_buffer, capacity + 1> list_;
     std::size_t size_ = 0;
     char more_ = 0;
@@ -136,7 +137,7 @@ std::size_t receive_by_asio(
 {
     datagram_request& request = *r.datagram;
     std::size_t limit = usual_limit;
-    if (r.count > 1)
+    if (r.count > datagram_buffers::capacity)
     {
         // Local datagrams may be larger.
         error_code ignored;

@@ -158,6 +158,22 @@ BOOST_FIXTURE_TEST_CASE(outstanding_receives_are_served_in_order, datagrams)
     }
 }
 
+BOOST_FIXTURE_TEST_CASE(a_budget_lets_others_in, datagrams)
+{
+    datagram_receiver rx;
+    socket.sync_budget(2);
+    for (char const* each : {"a", "b", "c"})
+    {
+        send(each);
+    }
+    BOOST_TEST((socket.start_receive_from(rx) == completed));
+    BOOST_TEST((socket.start_receive_from(rx) == completed));
+    BOOST_TEST((socket.start_receive_from(rx) == pending));
+    support::run(io);
+    BOOST_TEST(rx.calls == 1);
+    BOOST_TEST(rx.data() == "c");
+}
+
 // Model case 75.
 BOOST_FIXTURE_TEST_CASE(a_peek_leaves_the_datagram_there, datagrams)
 {
