@@ -494,7 +494,7 @@ BOOST_FIXTURE_TEST_CASE(a_given_socket_must_be_closed, listening)
     check_usable();
 }
 
-// Model case 39.
+// Model case 40.
 BOOST_FIXTURE_TEST_CASE(a_failed_accept_fills_nothing, listening)
 {
     tcp::socket target(io);
@@ -509,7 +509,7 @@ BOOST_FIXTURE_TEST_CASE(a_failed_accept_fills_nothing, listening)
 
 // Bad input
 
-// Model cases 38 and 42.
+// Model cases 37 and 42.
 BOOST_FIXTURE_TEST_CASE(misuse_leaves_the_context_usable, listening)
 {
     expect_thrown(error::out_of_range, [&] {
@@ -528,7 +528,7 @@ BOOST_FIXTURE_TEST_CASE(misuse_leaves_the_context_usable, listening)
     c.cancel();
     support::run(io);
     check_usable();
-    // 37
+    // An acceptor that does not listen is no misuse.
     tcp::acceptor closed(io), deaf(io, tcp::v4());
     finish(io, c, closed.start_accept(c));
     BOOST_TEST(c.error() == asio::error::bad_descriptor);

@@ -177,12 +177,13 @@ void expect_works(Datagrams& d, datagram_receiver& c)
 
 // Misuse
 
+// Model case 4.
 BOOST_FIXTURE_TEST_CASE(a_busy_context_cannot_be_started_again, datagrams)
 {
     datagram_receiver rx;
     rx.endpoint(other.endpoint());
     BOOST_TEST((socket.start_receive_from(rx) == pending));
-    // 70, and no bad input leaves a context busy for ever.
+    // No bad input leaves a context busy for ever.
     for (auto const& op : all_operations())
     {
         expect_refused(io, socket, rx, op, error::context_busy);
@@ -229,7 +230,8 @@ BOOST_FIXTURE_TEST_CASE(an_endpoint_is_needed, datagrams)
     expect_works(*this, c);
 }
 
-// 70: a name is no endpoint, by its type.
+// A name is no endpoint, by its type.
+// Model case 70.
 BOOST_FIXTURE_TEST_CASE(an_endpoint_of_another_family_is_refused, datagrams)
 {
     datagram_receiver c;
@@ -439,6 +441,7 @@ BOOST_FIXTURE_TEST_CASE(the_forms_of_asio_cut_as_asio_does, datagrams)
 }
 
 // As with Asio, and here as the system lets it.
+// Model case 71.
 BOOST_FIXTURE_TEST_CASE(the_forms_of_asio_may_wait_before_the_bind, datagrams)
 {
     udp::socket fresh(io, udp::v4());

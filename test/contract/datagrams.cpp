@@ -82,8 +82,9 @@ BOOST_DATA_TEST_CASE(a_part_of_a_buffer_is_filled, families, family)
     }
 }
 
-// 69: a stream socket has no receive_from, by its type. What comes to a
-// connected datagram socket can be received by either operation.
+// A stream socket has no receive_from, by its type. What comes to a connected
+// datagram socket can be received by either operation.
+// Model case 69.
 BOOST_FIXTURE_TEST_CASE(a_connected_socket_tells_the_sender_too, datagrams)
 {
     socket.connect(other.endpoint());
@@ -541,8 +542,9 @@ BOOST_FIXTURE_TEST_CASE(the_first_send_binds_the_socket, datagrams)
     BOOST_TEST(rx.data() == "def");
 }
 
-// 78: the system has bound the socket by then, and the library does not hide
-// that as .NET does.
+// The system has bound the socket by then, and the library does not hide that
+// as .NET does.
+// Model case 78.
 BOOST_FIXTURE_TEST_CASE(a_broadcast_needs_the_option, datagrams)
 {
     udp::socket fresh(io, udp::v4());

@@ -148,8 +148,9 @@ void expect_reusable(asio::io_context& io, tcp::socket& socket)
 
 } // namespace
 
-// 90, 91: at once
+// At once
 
+// Model case 90.
 BOOST_FIXTURE_TEST_CASE(a_disconnect_ends_both_directions, connection)
 {
     receiver rx;
@@ -244,7 +245,8 @@ BOOST_AUTO_TEST_CASE(a_socket_that_is_not_connected_reports_it)
     }
 }
 
-// 91: a context that is disposed, or busy, is misuse.
+// A context that is disposed, or busy, is misuse.
+// Model case 91.
 BOOST_FIXTURE_TEST_CASE(misuse_of_a_context_changes_nothing, sending)
 {
     auto const expect_misuse = [&](opslot::operation_context& c, error e) {

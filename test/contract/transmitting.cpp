@@ -179,7 +179,8 @@ struct stalled : connection
 
 // Elements
 
-// 92: a missing array is misuse.
+// A missing array is misuse.
+// Model case 92.
 BOOST_FIXTURE_TEST_CASE(without_elements_no_start_is_possible, connection)
 {
     transmission tx;
@@ -744,7 +745,8 @@ BOOST_FIXTURE_TEST_CASE(progress_is_seen_by_another_thread, stalled)
 
 // Files that cannot be sent
 
-// 96, but reported, and not thrown: it is no misuse.
+// Reported, and not thrown: it is no misuse.
+// Model case 96.
 BOOST_FIXTURE_TEST_CASE(what_is_no_file_is_reported_at_once, connection)
 {
     temporary_file const file(payload(100));

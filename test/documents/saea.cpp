@@ -210,7 +210,7 @@ struct tests
     {
         static std::regex const test_case(
             "((?:// Model cases? [^\n]*\n)?)"
-            "BOOST_(?:AUTO|FIXTURE)_TEST_CASE\\(\\s*(\\w+)");
+            "BOOST_(?:AUTO|DATA|FIXTURE)_TEST_CASE\\(\\s*(\\w+)");
         static std::regex const number("[0-9]+");
         std::sregex_iterator const last;
         for (std::sregex_iterator i(text.begin(), text.end(), test_case);
