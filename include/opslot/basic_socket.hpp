@@ -13,6 +13,7 @@
 
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/system/error_code.hpp>
 
 #include <cstddef>
@@ -330,6 +331,13 @@ private:
             return error::no_endpoint;
         }
         if (access::has_name(context) && !detail::has_resolver<Protocol>)
+        {
+            return boost::asio::error::operation_not_supported;
+        }
+        // Several steps end with a stream.
+        if (access::is_composed(context) &&
+            endpoint_type().protocol().type() !=
+                boost::asio::ip::tcp::v4().type())
         {
             return boost::asio::error::operation_not_supported;
         }

@@ -216,7 +216,12 @@ public:
     /// Gives the native socket to the caller.
     native_handle_type release(boost::system::error_code& ec)
     {
-        return handle_.release(ec);
+        native_handle_type const h = handle_.release(ec);
+        if (!ec)
+        {
+            options_.restart(false);
+        }
+        return h;
     }
 
     /// Ends all pending operations with `operation_aborted`.

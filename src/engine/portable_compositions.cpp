@@ -113,6 +113,7 @@ bool engine::finish(
         descriptor_lock const gift_lock(gift->mutex);
         move_native(*gift, d);
         d.was_given = true;
+        d.is_interrupted = false;
     }
     op.error = ec;
     op.bytes_transferred = bytes_transferred;

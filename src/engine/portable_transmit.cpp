@@ -167,6 +167,11 @@ open_another(stream_socket& s, socket_options const& options, error_code& ec)
             {
                 fresh.set_option(
                     raw_option<void const>{level, name, data, size}, ec);
+                if (ec == boost::asio::error::no_protocol_option)
+                {
+                    // Set when the socket was of another family.
+                    ec.clear();
+                }
             }
         });
     return fresh;

@@ -171,6 +171,7 @@ void engine::retire(descriptor& d) noexcept
     d.budget_turn = 0;
     d.budget_used = 0;
     d.send_turn = 0;
+    d.file_turn = 0;
     d.via.reset();
     d.options.clear();
     lock const guard(mutex_, !options_.single_threaded);

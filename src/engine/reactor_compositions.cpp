@@ -148,6 +148,7 @@ bool engine::finish(
         lock const gift_guard(gift->mutex, !options_.single_threaded);
         move_native(*gift, d, t);
         d.was_given = true;
+        d.is_broken = false;
     }
     op.error = ec;
     op.bytes_transferred = bytes_transferred;

@@ -7,6 +7,7 @@
 
 #include <boost/asio/error.hpp>
 
+#include <cerrno>
 #include <cstddef>
 
 #include <sys/socket.h>
@@ -106,6 +107,11 @@ boost::system::error_code engine::open_another(descriptor& d, int& fd) noexcept
             if (result >= 0)
             {
                 result = system::set_option(fd, level, name, data, n);
+                if (result == -ENOPROTOOPT)
+                {
+                    // Set when the socket was of another family.
+                    result = 0;
+                }
             }
         });
     if (result < 0)

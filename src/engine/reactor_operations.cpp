@@ -143,6 +143,10 @@ start_result
 engine::start_special_receive(descriptor& d, operation& op) noexcept
 {
     transfer_request& r = transfer_of(op);
+    if (d.fd < 0)
+    {
+        return refuse(op);
+    }
     if (r.is_some && r.total() == 0)
     {
         count(current_turn(), counter::synchronous);
@@ -222,9 +226,11 @@ engine::start_send(descriptor& d, operation& op) noexcept
 start_result
 engine::send_in_general(descriptor& d, operation& op, turn* t) noexcept
 {
-    if (d.is_broken)
+    if (d.is_broken || d.fd < 0)
     {
-        op.error = error::send_interrupted;
+        op.error = d.is_broken
+                       ? boost::system::error_code(error::send_interrupted)
+                       : boost::asio::error::bad_descriptor;
         count(t, counter::synchronous);
         return completed;
     }

@@ -9,6 +9,7 @@
 #include <opslot/error.hpp>
 #include <opslot/local.hpp>
 #include <opslot/tcp.hpp>
+#include <opslot/udp.hpp>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/bind_executor.hpp>
@@ -1214,6 +1215,34 @@ BOOST_FIXTURE_TEST_CASE(without_descriptors_no_address_is_good, connecting)
     }
     BOOST_TEST(c.error() == asio::error::no_descriptors);
     BOOST_TEST(!socket.is_open());
+    check_usable();
+}
+
+BOOST_FIXTURE_TEST_CASE(a_datagram_socket_does_not_connect_in_steps, connecting)
+{
+    opslot::udp::socket open(io, opslot::udp::v4());
+    opslot::udp::socket closed(io);
+    c.endpoints(endpoints{good, good});
+    for (opslot::udp::socket* each : {&open, &closed})
+    {
+        bool const was_open = each->is_open();
+        expect_thrown(asio::error::operation_not_supported, [&] {
+            static_cast<void>(each->start_connect(c));
+        });
+        BOOST_TEST(each->is_open() == was_open);
+    }
+    check_usable();
+}
+
+BOOST_FIXTURE_TEST_CASE(after_a_failed_connect_nothing_is_sent, connecting)
+{
+    c.endpoints(endpoints{bad, bad});
+    connect();
+    BOOST_TEST(c.error() != success);
+    opslot::stream_context tx;
+    tx.buffer(asio::const_buffer());
+    BOOST_TEST((socket.start_send(tx) == completed));
+    BOOST_TEST(tx.error() == asio::error::bad_descriptor);
     check_usable();
 }
 
