@@ -13,6 +13,7 @@
 #include <opslot/detail/operation.hpp>
 #include <opslot/operation_memory.hpp>
 #include <opslot/reactor_options.hpp>
+#include <opslot/slot.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/execution_context.hpp>
@@ -342,6 +343,7 @@ private:
     bool armed_ = false;
     bool kicked_ = false;
     bool next_turn_is_queued_ = false;
+    slot<> next_turn_memory_;
     std::atomic<bool> shut_down_{false};
     std::uint64_t turns_ = 0;
     turn_list running_turns_;

@@ -5,6 +5,8 @@
 
 #if !defined(OPSLOT_ENGINE_PORTABLE)
 
+#include <opslot/slot_allocator.hpp>
+
 #include <boost/asio/defer.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/config.hpp>
@@ -86,11 +88,12 @@ private:
     engine* engine_;
 };
 
-/// Takes the next turn right behind what the context has queued already.
+/// Takes the next turn right behind what the context has queued already. It
+/// may be long until the first one is needed, so it has memory of its own.
 class engine::next_turn
 {
 public:
-    using allocator_type = operation_memory_allocator<void>;
+    using allocator_type = slot_allocator<void>;
 
     explicit next_turn(engine& e) noexcept
         : engine_(&e)
@@ -98,7 +101,7 @@ public:
 
     allocator_type get_allocator() const noexcept
     {
-        return allocator_type(*engine_->memory_);
+        return allocator_type(engine_->next_turn_memory_);
     }
 
     void operator()() const { engine_->on_next_turn(); }
