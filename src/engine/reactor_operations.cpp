@@ -297,7 +297,17 @@ start_result engine::start_connect(descriptor& d, operation& op) noexcept
     turn* const t = current_turn();
     count(t, counter::connect_calls);
     d.remove_ready(readiness::write);
+    // No call waits here, whatever the user has set.
+    bool const waits = !d.is_native_non_blocking;
+    if (waits)
+    {
+        system::set_non_blocking(d.fd, true);
+    }
     int const result = system::connect_socket(d.fd, r.address, r.address_size);
+    if (waits)
+    {
+        system::set_non_blocking(d.fd, false);
+    }
     if (result == -EINPROGRESS)
     {
         return pend(d, op, writing, t);

@@ -16,11 +16,11 @@ namespace detail {
 bool socket_options::set(
     int level, int name, void const* data, std::size_t size) noexcept
 {
-    remove(level, name);
     if (!reserve(used_ + sizeof(entry) + size))
     {
         return false;
     }
+    remove(level, name);
     entry const e{level, name, size};
     std::memcpy(block_ + used_, &e, sizeof(e));
     std::memcpy(block_ + used_ + sizeof(e), data, size);

@@ -33,7 +33,7 @@ public:
     void clear() noexcept;
 
     /// Calls `f(level, name, data, size)` for each, in the order in which they
-    /// were set first.
+    /// were set last.
     template<typename Function>
     void for_each(Function f) const
     {

@@ -113,6 +113,20 @@ void option_log::bind(
     }
 }
 
+void option_log::forget_address() noexcept
+{
+    for (entry** e = &first_; *e; e = &(*e)->next)
+    {
+        if ((*e)->is_address)
+        {
+            entry* const gone = std::exchange(*e, (*e)->next);
+            operation_memory::process().deallocate(
+                gone, sizeof(entry) + gone->size);
+            return;
+        }
+    }
+}
+
 int option_log::bound_family() const noexcept
 {
     for (entry const* e = first_; e; e = e->next)

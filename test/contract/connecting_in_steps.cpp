@@ -1234,6 +1234,34 @@ BOOST_FIXTURE_TEST_CASE(a_datagram_socket_does_not_connect_in_steps, connecting)
     check_usable();
 }
 
+BOOST_FIXTURE_TEST_CASE(
+    a_disconnect_takes_the_address_of_later_steps, connecting)
+{
+    socket.open(tcp::v4());
+    socket.bind(tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+    auto const bound = socket.local_endpoint();
+    socket.connect(good);
+    peer const first = listener.accept();
+    socket.disconnect(opslot::socket_reuse::yes);
+    c.endpoints(endpoints{bad, good});
+    connect();
+    BOOST_TEST(c.error() == success);
+    BOOST_TEST(socket.local_endpoint() != bound);
+    check_connected(socket, listener);
+}
+
+BOOST_FIXTURE_TEST_CASE(
+    a_native_socket_that_waits_does_not_stop_the_steps, connecting)
+{
+    silent const nobody_answers;
+    socket.open(tcp::v4());
+    socket.native_non_blocking(false);
+    c.endpoints(endpoints{nobody_answers.endpoint(), good});
+    c.timeout(milliseconds(20));
+    connect();
+    BOOST_TEST((c.error() == error::timeout));
+}
+
 BOOST_FIXTURE_TEST_CASE(after_a_failed_connect_nothing_is_sent, connecting)
 {
     c.endpoints(endpoints{bad, bad});

@@ -72,6 +72,9 @@ public:
         std::size_t size,
         boost::system::error_code& ec) noexcept;
 
+    /// The socket is not bound any more.
+    void forget_address() noexcept;
+
     /// The family of the address it is bound to; 0: it is not bound.
     int bound_family() const noexcept;
 
