@@ -54,20 +54,6 @@ struct connect_token_request
     }
 };
 
-/// Whether an open socket with this local endpoint is bound to none, as far
-/// as the endpoint tells.
-template<typename Endpoint>
-auto is_unbound(Endpoint const& e, int) noexcept -> decltype(e.port() == 0)
-{
-    return e.port() == 0;
-}
-
-template<typename Endpoint>
-bool is_unbound(Endpoint const&, long) noexcept
-{
-    return false;
-}
-
 template<typename Protocol, typename = void>
 inline constexpr bool has_resolver = false;
 
@@ -360,21 +346,10 @@ private:
 
     detail::connect_composition& compose(connect_context& context)
     {
-        if (this->is_open())
-        {
-            // A disconnect for reuse takes the address away.
-            boost::system::error_code ec;
-            endpoint_type const e = this->local_endpoint(ec);
-            if (!ec && detail::is_unbound(e, 0))
-            {
-                this->options_.forget_address();
-            }
-        }
         return *detail::connect_context_access::compose(
             context,
             this->handle_.owner(),
-            detail::describe(this->executor_).executor,
-            this->options_);
+            detail::describe(this->executor_).executor);
     }
 
     start_result start_composed(connect_context& context)

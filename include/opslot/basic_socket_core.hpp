@@ -9,7 +9,6 @@
 */
 
 #include <opslot/detail/engine.hpp>
-#include <opslot/detail/option_log.hpp>
 #include <opslot/detail/token_operation.hpp>
 #include <opslot/operation_context.hpp>
 
@@ -56,7 +55,6 @@ struct socket_access
         if (!ec)
         {
             socket.protocol_ = protocol;
-            socket.options_.restart(false);
         }
     }
 };
@@ -158,7 +156,6 @@ public:
         if (!ec)
         {
             protocol_ = protocol;
-            options_.restart(true);
         }
         return ec;
     }
@@ -183,7 +180,6 @@ public:
         if (!ec)
         {
             protocol_ = protocol;
-            options_.restart(false);
         }
         return ec;
     }
@@ -199,7 +195,6 @@ public:
     boost::system::error_code close(boost::system::error_code& ec)
     {
         handle_.close(ec);
-        options_.restart(false);
         return ec;
     }
 
@@ -216,12 +211,7 @@ public:
     /// Gives the native socket to the caller.
     native_handle_type release(boost::system::error_code& ec)
     {
-        native_handle_type const h = handle_.release(ec);
-        if (!ec)
-        {
-            options_.restart(false);
-        }
-        return h;
+        return handle_.release(ec);
     }
 
     /// Ends all pending operations with `operation_aborted`.
@@ -247,14 +237,6 @@ public:
     bind(endpoint_type const& endpoint, boost::system::error_code& ec)
     {
         handle_.bind(endpoint.data(), endpoint.size(), ec);
-        if (!ec)
-        {
-            options_.bind(
-                endpoint.protocol().family(),
-                endpoint.data(),
-                endpoint.size(),
-                ec);
-        }
         return ec;
     }
 
@@ -278,10 +260,6 @@ public:
         auto const* const data = option.data(protocol);
         std::size_t const size = option.size(protocol);
         handle_.set_option(level, name, data, size, ec);
-        if (!ec)
-        {
-            options_.set(level, name, data, size, ec);
-        }
         return ec;
     }
 
@@ -529,7 +507,6 @@ protected:
     basic_socket_core(basic_socket_core&& other) noexcept
         : executor_(other.executor_)
         , handle_(std::move(other.handle_))
-        , options_(std::move(other.options_))
         , protocol_(other.protocol_)
     {}
 
@@ -537,7 +514,6 @@ protected:
     {
         executor_ = other.executor_;
         handle_ = std::move(other.handle_);
-        options_ = std::move(other.options_);
         protocol_ = other.protocol_;
         return *this;
     }
@@ -546,7 +522,6 @@ protected:
     explicit basic_socket_core(basic_socket_core<Protocol1, Executor1>&& other)
         : executor_(other.executor_)
         , handle_(std::move(other.handle_))
-        , options_(std::move(other.options_))
         , protocol_(other.protocol_)
     {}
 
@@ -692,8 +667,6 @@ protected:
 
     executor_type executor_;
     detail::socket_handle handle_;
-    /// What a connect of several steps sets of its native sockets.
-    detail::option_log options_;
     mutable protocol_type protocol_;
 };
 

@@ -57,7 +57,8 @@ public:
     connect_context() noexcept = default;
 
     /// Withdraws a pending operation. The socket of a connect of several
-    /// steps stays closed, that of any other one as it is.
+    /// steps stays closed, unless it is connected already and only the call
+    /// of the handler is left; that of any other one stays as it is.
     ~connect_context()
     {
         drop_composition();
@@ -267,10 +268,8 @@ private:
     }
 
     /// Makes the steps of the next operation.
-    detail::connect_composition* compose(
-        detail::engine& e,
-        boost::asio::any_io_executor const& executor,
-        detail::option_log const& options);
+    detail::connect_composition*
+    compose(detail::engine& e, boost::asio::any_io_executor const& executor);
 
     static void conclude(operation_context& context, bool delivers);
 
@@ -332,10 +331,9 @@ struct connect_context_access
     static connect_composition* compose(
         connect_context& c,
         engine& e,
-        boost::asio::any_io_executor const& executor,
-        option_log const& options)
+        boost::asio::any_io_executor const& executor)
     {
-        return c.compose(e, executor, options);
+        return c.compose(e, executor);
     }
 };
 

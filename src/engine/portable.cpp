@@ -151,7 +151,7 @@ void engine::destroy(descriptor& d) noexcept
         descriptor_lock const lock(d.mutex);
         end_all(d);
         d.socket.emplace<std::monostate>();
-        d.options.clear();
+        d.settings.clear();
         schedule(d);
     }
     forget(d);

@@ -141,6 +141,9 @@ public:
     /// Has an operation that is nowhere delivered by a turn.
     void deliver_later(operation& op) noexcept;
 
+    /// Neither a native socket nor an operation is there.
+    bool is_vacant(descriptor& d) noexcept;
+
     /// Makes an operation pending until `finish`; see engine.hpp.
     start_result
     start_composed(descriptor& d, operation& op, descriptor* taker) noexcept;

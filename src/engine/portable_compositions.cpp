@@ -44,7 +44,29 @@ void move_native(descriptor& from, descriptor& to)
     to.native_non_blocking = from.native_non_blocking;
 }
 
+/// Moves a socket, if there is one, and copies what was set of it. Returns
+/// false, and changes nothing, if there is no memory.
+bool lend(descriptor& from, descriptor& to) noexcept
+{
+    if (!to.settings.assign(from.settings))
+    {
+        return false;
+    }
+    if (from.is_open())
+    {
+        move_native(from, to);
+    }
+    return true;
+}
+
 } // namespace
+
+/// Neither a native socket nor an operation is there.
+bool engine::is_vacant(descriptor& d) noexcept
+{
+    std::lock_guard<std::mutex> const lock(d.mutex);
+    return !d.is_open() && !has_operations(d);
+}
 
 /// Why a composed operation cannot be started; the descriptor is locked.
 error_code engine::check_composed(descriptor& d, bool takes_socket) noexcept
@@ -81,9 +103,9 @@ engine::start_composed(descriptor& d, operation& op, descriptor* taker) noexcept
     {
         return reject(op, ec);
     }
-    if (taker && d.is_open())
+    if (taker && !lend(d, *taker))
     {
-        move_native(d, *taker);
+        return reject(op, boost::asio::error::no_memory);
     }
     started_.fetch_add(1, std::memory_order_relaxed);
     op.direction = composed;
@@ -125,18 +147,9 @@ bool engine::finish(
 
 bool socket_handle::vacate() noexcept
 {
-    if (descriptor_)
+    if (descriptor_ && engine_->is_vacant(*descriptor_))
     {
-        bool is_vacant = false;
-        {
-            std::lock_guard<std::mutex> const lock(descriptor_->mutex);
-            is_vacant =
-                !descriptor_->is_open() && !has_operations(*descriptor_);
-        }
-        if (is_vacant)
-        {
-            discard(std::exchange(descriptor_, nullptr));
-        }
+        discard(std::exchange(descriptor_, nullptr));
     }
     return !descriptor_;
 }
@@ -217,6 +230,25 @@ bool socket_handle::finish(
                     ec,
                     bytes_transferred,
                     gift ? gift->descriptor_ : nullptr);
+}
+
+void socket_handle::lend(socket_handle& to, error_code& ec) noexcept
+{
+    to.reserve(ec);
+    if (!ec)
+    {
+        // A late event of it may be looked at in another thread.
+        std::lock_guard<std::mutex> const lock(descriptor_->mutex);
+        if (!detail::lend(*descriptor_, *to.descriptor_))
+        {
+            ec = boost::asio::error::no_memory;
+        }
+    }
+}
+
+socket_settings* socket_handle::settings() const noexcept
+{
+    return descriptor_ ? &descriptor_->settings : nullptr;
 }
 
 bool socket_handle::take_gift_mark() const noexcept

@@ -231,7 +231,7 @@ descriptor_ptr new_descriptor(engine& owner, bool owns_reference)
     d->is_bound = false;
     d->says_arrival = false;
     d->ends_receives = false;
-    d->options.clear();
+    d->settings.clear();
     return descriptor_ptr(d);
 }
 

@@ -27,7 +27,7 @@
 #include <mutex>
 #include <variant>
 
-#include "engine/socket_options.hpp"
+#include "engine/socket_settings.hpp"
 
 namespace opslot {
 inline namespace OPSLOT_ABI {
@@ -112,7 +112,7 @@ struct descriptor : descriptor_hook, ready_hook
     bool is_bound = false;
     bool says_arrival = false;
     bool ends_receives = false;
-    socket_options options;
+    socket_settings settings;
 
     descriptor* next_free = nullptr;
 

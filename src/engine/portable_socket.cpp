@@ -304,7 +304,14 @@ void socket_handle::bind(void const* address, std::size_t size, error_code& ec)
         {
             using endpoint_type =
                 typename std::decay_t<decltype(s)>::endpoint_type;
-            s.bind(endpoint_type(address, size), ec);
+            endpoint_type const endpoint(address, size);
+            s.bind(endpoint, ec);
+            if (!ec && role_ == socket_role::stream &&
+                !descriptor_->settings.bind(
+                    endpoint.protocol().family(), address, size))
+            {
+                ec = boost::asio::error::no_memory;
+            }
         }
     });
 }
@@ -331,7 +338,7 @@ void socket_handle::shutdown(int how, error_code& ec)
 void socket_handle::cancel(error_code& ec)
 {
     ec = boost::asio::error::bad_descriptor;
-    if (descriptor_)
+    if (descriptor_ && !engine_->is_vacant(*descriptor_))
     {
         ec.clear();
         engine_->cancel_all(*descriptor_);
@@ -358,7 +365,7 @@ void socket_handle::set_option(
 {
     with_socket(descriptor_, ec, [&](auto& s) {
         s.set_option(raw_option<void const>{level, name, data, size}, ec);
-        if (!ec && !descriptor_->options.set(level, name, data, size))
+        if (!ec && !descriptor_->settings.set_option(level, name, data, size))
         {
             ec = boost::asio::error::no_memory;
         }

@@ -147,9 +147,29 @@ void end_others(descriptor& d, operation const* self) noexcept
     d.owner->schedule(d);
 }
 
+/// Sets the options that a socket has as well.
+void set_options_again(
+    socket_settings const& settings, stream_socket& s, error_code& ec)
+{
+    settings.for_each_option([&](int level,
+                                 int name,
+                                 void const* data,
+                                 std::size_t size) {
+        if (!ec)
+        {
+            s.set_option(raw_option<void const>{level, name, data, size}, ec);
+            if (ec == boost::asio::error::no_protocol_option)
+            {
+                // Of another family than this socket.
+                ec.clear();
+            }
+        }
+    });
+}
+
 /// A socket that is as `s` was before it was connected.
 stream_socket
-open_another(stream_socket& s, socket_options const& options, error_code& ec)
+open_another(stream_socket& s, socket_settings const& settings, error_code& ec)
 {
     stream_socket fresh(s.get_executor());
     auto const protocol = s.local_endpoint(ec).protocol();
@@ -161,19 +181,10 @@ open_another(stream_socket& s, socket_options const& options, error_code& ec)
     {
         fresh.non_blocking(true, ec);
     }
-    options.for_each(
-        [&](int level, int name, void const* data, std::size_t size) {
-            if (!ec)
-            {
-                fresh.set_option(
-                    raw_option<void const>{level, name, data, size}, ec);
-                if (ec == boost::asio::error::no_protocol_option)
-                {
-                    // Set when the socket was of another family.
-                    ec.clear();
-                }
-            }
-        });
+    if (!ec)
+    {
+        set_options_again(settings, fresh, ec);
+    }
     return fresh;
 }
 
@@ -223,7 +234,7 @@ namespace {
 void renew(
     descriptor& d, stream_socket& s, operation const* self, error_code& ec)
 {
-    stream_socket fresh = open_another(s, d.options, ec);
+    stream_socket fresh = open_another(s, d.settings, ec);
     if (!ec)
     {
         s.shutdown(socket_base::shutdown_both, ec);
@@ -235,6 +246,7 @@ void renew(
         s = std::move(fresh);
         d.native_non_blocking = true;
         d.is_interrupted = false;
+        d.settings.forget_address();
     }
 }
 

@@ -173,7 +173,7 @@ void engine::retire(descriptor& d) noexcept
     d.send_turn = 0;
     d.file_turn = 0;
     d.via.reset();
-    d.options.clear();
+    d.settings.clear();
     lock const guard(mutex_, !options_.single_threaded);
     d.ready_hook::unlink();
     d.flush_hook::unlink();

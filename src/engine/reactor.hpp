@@ -139,6 +139,7 @@ public:
     // Composed operations; bodies in reactor_compositions.cpp
 
     bool is_vacant(descriptor& d) noexcept;
+    bool lend(descriptor& from, descriptor& to) noexcept;
     start_result
     start_composed(descriptor& d, operation& op, descriptor* taker) noexcept;
     bool finish(
@@ -319,6 +320,7 @@ private:
     boost::system::error_code
     check_composed(descriptor& d, bool takes_socket) noexcept;
     void move_native(descriptor& from, descriptor& to, turn* t) noexcept;
+    bool lend(descriptor& from, descriptor& to, turn* t) noexcept;
 
     // Ending
 

@@ -78,9 +78,11 @@ engine::start_composed(descriptor& d, operation& op, descriptor* taker) noexcept
         count(t, counter::synchronous);
         return completed;
     }
-    if (taker && d.fd >= 0)
+    if (taker && !lend(d, *taker, t))
     {
-        move_native(d, *taker, t);
+        op.error = boost::asio::error::no_memory;
+        count(t, counter::synchronous);
+        return completed;
     }
     if (op.wants_hold)
     {
@@ -126,6 +128,29 @@ void engine::move_native(descriptor& from, descriptor& to, turn* t) noexcept
         to.is_enrolled =
             system::epoll_rearm(set_, to.fd, socket_events, to.data()) >= 0;
     }
+}
+
+/// Moves a native socket, if there is one, and copies what was set of it; the
+/// first one is locked. Returns false, and changes nothing, if there is no
+/// memory.
+bool engine::lend(descriptor& from, descriptor& to, turn* t) noexcept
+{
+    if (!to.settings.assign(from.settings))
+    {
+        return false;
+    }
+    if (from.fd >= 0)
+    {
+        move_native(from, to, t);
+    }
+    return true;
+}
+
+bool engine::lend(descriptor& from, descriptor& to) noexcept
+{
+    // A late event of it may be looked at in another thread.
+    lock const guard(from.mutex, !options_.single_threaded);
+    return lend(from, to, current_turn());
 }
 
 bool engine::finish(
@@ -235,6 +260,20 @@ bool socket_handle::finish(
                     ec,
                     bytes_transferred,
                     gift ? gift->descriptor_ : nullptr);
+}
+
+void socket_handle::lend(socket_handle& to, error_code& ec) noexcept
+{
+    to.reserve(ec);
+    if (!ec && !engine_->lend(*descriptor_, *to.descriptor_))
+    {
+        ec = boost::asio::error::no_memory;
+    }
+}
+
+socket_settings* socket_handle::settings() const noexcept
+{
+    return descriptor_ ? &descriptor_->settings : nullptr;
 }
 
 bool socket_handle::take_gift_mark() const noexcept

@@ -86,6 +86,29 @@ boost::system::error_code engine::disconnect(
     return result < 0 ? system::error_of(result) : boost::system::error_code();
 }
 
+namespace {
+
+/// Returns the negated error of the first option that cannot be set.
+int set_options_again(socket_settings const& settings, int fd) noexcept
+{
+    int result = 0;
+    settings.for_each_option(
+        [&](int level, int name, void const* data, std::size_t n) {
+            if (result >= 0)
+            {
+                result = system::set_option(fd, level, name, data, n);
+                if (result == -ENOPROTOOPT)
+                {
+                    // Of another family than this socket.
+                    result = 0;
+                }
+            }
+        });
+    return result;
+}
+
+} // namespace
+
 /// Opens a socket that is as this one was before it was connected.
 boost::system::error_code engine::open_another(descriptor& d, int& fd) noexcept
 {
@@ -101,19 +124,7 @@ boost::system::error_code engine::open_another(descriptor& d, int& fd) noexcept
     {
         return system::error_of(fd);
     }
-    int result = 0;
-    d.options.for_each(
-        [&](int level, int name, void const* data, std::size_t n) {
-            if (result >= 0)
-            {
-                result = system::set_option(fd, level, name, data, n);
-                if (result == -ENOPROTOOPT)
-                {
-                    // Set when the socket was of another family.
-                    result = 0;
-                }
-            }
-        });
+    int const result = set_options_again(d.settings, fd);
     if (result < 0)
     {
         system::close_socket(fd);
@@ -155,6 +166,7 @@ int engine::renew(descriptor& d, int fd, operation const* self) noexcept
     // another process; until then its events have another generation.
     d.is_enrolled = false;
     d.is_broken = false;
+    d.settings.forget_address();
     d.is_native_non_blocking = true;
     d.ready.store(all_readiness(d.is_tcp), std::memory_order_release);
     lock const guard(mutex_, !options_.single_threaded);

@@ -610,6 +610,12 @@ bool engine::perform_accept(descriptor& d, operation& op, turn* t) noexcept
 {
     auto& r = *static_cast<accept_request*>(op.request);
     d.remove_ready(readiness::read);
+    if (!d.is_native_non_blocking)
+    {
+        // accept(2) has no flag for one call; Asio does the same.
+        system::set_non_blocking(d.fd, true);
+        d.is_native_non_blocking = true;
+    }
     int fd = 0;
     do
     {

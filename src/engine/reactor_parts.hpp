@@ -23,7 +23,7 @@
 
 #include <sys/epoll.h>
 
-#include "engine/socket_options.hpp"
+#include "engine/socket_settings.hpp"
 
 namespace opslot {
 inline namespace OPSLOT_ABI {
@@ -294,7 +294,7 @@ struct alignas(64) descriptor : ready_hook, flush_hook
     std::uint64_t file_turn = 0;
     /// Its transmission goes on in another turn.
     transmit_hook in_transmits;
-    socket_options options;
+    socket_settings settings;
 
     /// What the epoll set says of this socket.
     std::uint64_t data() const noexcept

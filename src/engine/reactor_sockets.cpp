@@ -211,9 +211,18 @@ void discard(descriptor* accepted) noexcept
 
 void socket_handle::bind(void const* address, std::size_t size, error_code& ec)
 {
-    if (!is_closed(descriptor_, ec))
+    if (is_closed(descriptor_, ec))
     {
-        report(system::bind_socket(descriptor_->fd, address, size), ec);
+        return;
+    }
+    report(system::bind_socket(descriptor_->fd, address, size), ec);
+    if (!ec && role_ == socket_role::stream)
+    {
+        int const family = static_cast<::sockaddr const*>(address)->sa_family;
+        if (!descriptor_->settings.bind(family, address, size))
+        {
+            ec = boost::asio::error::no_memory;
+        }
     }
 }
 
@@ -273,7 +282,7 @@ void socket_handle::shutdown(int how, error_code& ec)
 void socket_handle::cancel(error_code& ec)
 {
     ec = boost::asio::error::bad_descriptor;
-    if (descriptor_)
+    if (descriptor_ && !engine_->is_vacant(*descriptor_))
     {
         ec.clear();
         engine_->cancel_all(*descriptor_);
@@ -288,7 +297,7 @@ void socket_handle::set_option(
         return;
     }
     report(system::set_option(descriptor_->fd, level, name, data, size), ec);
-    if (!ec && !descriptor_->options.set(level, name, data, size))
+    if (!ec && !descriptor_->settings.set_option(level, name, data, size))
     {
         ec = boost::asio::error::no_memory;
     }

@@ -51,14 +51,11 @@ connect_composition::connect_composition(
     engine& e,
     operation& whole,
     boost::asio::any_io_executor const& executor,
-    connect_plan const& plan,
-    option_log const& options)
+    connect_plan const& plan)
     : composition(e, whole)
     , executor_(executor)
     , plan_(plan)
-    , options_(options)
-    , bound_family_(options_.bound_family())
-    , lent_(engine_ptr(&e), nullptr, socket_role::stream)
+    , original_(engine_ptr(&e), nullptr, socket_role::stream)
     , candidates_(plan.has_name() ? &addresses_ : &plan.endpoints)
     , last_error_(
           plan.has_name()
@@ -77,10 +74,11 @@ connect_composition::start(socket_handle& socket, operation& whole) noexcept
     // The operation may end, and its context go, before this returns.
     composition_ptr const self(this);
     std::lock_guard<light_mutex> const lock(mutex_);
-    if (socket.start_composed(whole, &lent_) == completed)
+    if (socket.start_composed(whole, &original_) == completed)
     {
         return completed;
     }
+    bound_family_ = original_.bound_family();
     begin();
     return pending;
 }
@@ -305,9 +303,9 @@ bool connect_composition::prepare(attempt& a) noexcept
         protocol.family(),
         protocol.type(),
         protocol.protocol()};
-    if (lent_.is_open() && family_of(lent_) == protocol.family())
+    if (original_.is_open() && family_of(original_) == protocol.family())
     {
-        a.socket = std::move(lent_);
+        original_.lend(a.socket, a.error);
     }
     else
     {
@@ -315,7 +313,7 @@ bool connect_composition::prepare(attempt& a) noexcept
             protocol.family(), protocol.type(), protocol.protocol(), a.error);
         if (!a.error)
         {
-            options_.apply(a.socket, a.error);
+            a.socket.set_again(original_, a.error);
         }
     }
     if (!a.error && plan_.uses_fast_open && plan_.data.size() != 0)
@@ -548,7 +546,7 @@ void connect_composition::end_steps() noexcept
     }
     end_others(nullptr);
     error_code ignored;
-    lent_.close(ignored);
+    original_.close(ignored);
 }
 
 } // namespace detail

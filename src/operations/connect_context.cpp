@@ -98,9 +98,7 @@ void connect_context::fast_open(bool on)
 }
 
 detail::connect_composition* connect_context::compose(
-    detail::engine& e,
-    boost::asio::any_io_executor const& executor,
-    detail::option_log const& options)
+    detail::engine& e, boost::asio::any_io_executor const& executor)
 {
     if (!has_list_ && !plan_.has_name())
     {
@@ -108,7 +106,7 @@ detail::connect_composition* connect_context::compose(
         plan_.endpoints.assign(1, endpoint_);
     }
     boost::intrusive_ptr<detail::connect_composition> const next(
-        new detail::connect_composition(e, result(), executor, plan_, options));
+        new detail::connect_composition(e, result(), executor, plan_));
     drop_composition();
     composition_ = next;
     peer_ = {};

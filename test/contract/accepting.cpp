@@ -101,6 +101,20 @@ BOOST_FIXTURE_TEST_CASE(an_accept_waits_for_a_connection, listening)
     check_connected(socket, peer);
 }
 
+BOOST_FIXTURE_TEST_CASE(
+    a_native_socket_that_waits_does_not_stop_the_start, listening)
+{
+    acceptor.native_non_blocking(false);
+    accept_context c;
+    auto const result = acceptor.start_accept(c);
+    BOOST_TEST((result == pending));
+    auto peer = support::connect_to(endpoint);
+    finish(io, c, result);
+    BOOST_TEST(c.error() == success);
+    auto socket = c.take_socket();
+    check_connected(socket, peer);
+}
+
 BOOST_FIXTURE_TEST_CASE(an_accept_takes_a_connection_that_waits, listening)
 {
     auto peer = support::connect_to(endpoint);

@@ -502,6 +502,46 @@ BOOST_FIXTURE_TEST_CASE(options_survive_the_change_of_socket, connecting)
     }
 }
 
+// However the socket came to be.
+BOOST_FIXTURE_TEST_CASE(
+    options_of_other_sockets_survive_the_change_too, connecting)
+{
+    auto const expect_delay_off = [&](tcp::socket& s) {
+        s.set_option(tcp::no_delay(true));
+        connect_context last;
+        last.endpoints(endpoints{bad, good6, good});
+        finish(io, last, s.start_connect(last));
+        BOOST_REQUIRE(last.error() == success);
+        tcp::no_delay delay;
+        s.get_option(delay);
+        BOOST_TEST(delay.value());
+        peer const other =
+            (last.peer_endpoint() == good6 ? v6 : listener).accept();
+    };
+    // Accepted, and disconnected to be used again.
+    tcp::acceptor acceptor(
+        io, tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+    asio::ip::tcp::socket client(io);
+    client.connect(acceptor.local_endpoint());
+    tcp::socket accepted = acceptor.accept();
+    accepted.disconnect(opslot::socket_reuse::yes);
+    expect_delay_off(accepted);
+    // Assigned.
+    tcp::socket assigned(io);
+    tcp::socket given(io, tcp::v4());
+    assigned.assign(tcp::v4(), given.release());
+    expect_delay_off(assigned);
+    // Opened by the connect itself.
+    tcp::socket fresh(io);
+    connect_context first;
+    first.endpoints(endpoints{bad, good});
+    finish(io, first, fresh.start_connect(first));
+    BOOST_REQUIRE(first.error() == success);
+    peer const other = listener.accept();
+    fresh.disconnect(opslot::socket_reuse::yes);
+    expect_delay_off(fresh);
+}
+
 BOOST_FIXTURE_TEST_CASE(a_socket_of_one_family_gets_the_other, connecting)
 {
     socket.open(tcp::v4());
@@ -886,6 +926,41 @@ BOOST_FIXTURE_TEST_CASE(a_withdrawn_connect_calls_nothing, connecting)
         BOOST_TEST(!socket.is_open());
         check_usable();
     }
+}
+
+BOOST_FIXTURE_TEST_CASE(
+    a_connect_withdrawn_before_its_call_leaves_a_connection, connecting)
+{
+    // Nobody runs what the handler belongs to, until the connection is there.
+    asio::io_context other_io;
+    int calls = 0;
+    std::optional<opslot::connect_context> going(std::in_place);
+    going->completion_handler(
+        asio::bind_executor(other_io, [&](auto&) { ++calls; }));
+    going->endpoints(endpoints{bad, good});
+    BOOST_TEST((socket.start_connect(*going) == pending));
+    while (!socket.is_open() && io.run_one_for(std::chrono::seconds(5)) != 0)
+    {}
+    going.reset();
+    support::run(io);
+    support::run(other_io);
+    BOOST_TEST(calls == 0);
+    check_connected(socket, listener);
+    socket.close();
+    check_usable();
+}
+
+BOOST_FIXTURE_TEST_CASE(a_socket_that_failed_to_connect_is_closed, connecting)
+{
+    socket.open(tcp::v4());
+    c.endpoints(endpoints{bad});
+    connect();
+    BOOST_TEST(c.error() == asio::error::connection_refused);
+    BOOST_TEST(!socket.is_open());
+    error_code ec;
+    socket.cancel(ec);
+    BOOST_TEST(ec == asio::error::bad_descriptor);
+    check_usable();
 }
 
 BOOST_FIXTURE_TEST_CASE(a_disposed_connect_completes_once, connecting)

@@ -10,7 +10,6 @@
 */
 
 #include <opslot/detail/composition.hpp>
-#include <opslot/detail/option_log.hpp>
 #include <opslot/operation_memory.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -76,15 +75,12 @@ struct connect_plan
 class connect_composition final : public composition
 {
 public:
-    /** @param plan Must stay as it is until the operation is over.
-        @param options What the user has set of the socket.
-        Throws `std::bad_alloc`. */
+    /// @param plan Must stay as it is until the operation is over.
     connect_composition(
         engine& e,
         operation& whole,
         boost::asio::any_io_executor const& executor,
-        connect_plan const& plan,
-        option_log const& options);
+        connect_plan const& plan);
 
     /// Starts the operation on the user's socket.
     start_result start(socket_handle& socket, operation& whole) noexcept;
@@ -138,10 +134,10 @@ private:
 
     boost::asio::any_io_executor executor_;
     connect_plan const& plan_;
-    option_log options_;
-    int const bound_family_;
-    /// The user's native socket, until an attempt takes it.
-    socket_handle lent_;
+    /// The user's native socket, until an attempt takes it, and what was set
+    /// of it.
+    socket_handle original_;
+    int bound_family_ = 0;
     attempt_list attempts_;
     /// The addresses of a name.
     connect_endpoints addresses_ = no_endpoints();

@@ -74,6 +74,8 @@ executor_description describe(Executor const& executor)
     }
 }
 
+class socket_settings;
+
 void intrusive_ptr_add_ref(engine*) noexcept;
 void intrusive_ptr_release(engine*) noexcept;
 
@@ -231,11 +233,25 @@ public:
     /** Makes an operation pending until `finish`, if nothing ends it before.
 
         `taker`, unless it is null, takes over the native socket if there is
-        one; this one is closed then. It fails with already_connected if the
-        socket is, and with already_started if it is in use; nothing has
-        changed then.
+        one; this one is closed then, and `taker` has a copy of what was set
+        of it. It fails with already_connected if the socket is, and with
+        already_started if it is in use; nothing has changed then.
     */
     start_result start_composed(operation& op, socket_handle* taker) noexcept;
+
+    /** Moves the native socket, if there is one, into a closed handle of the
+        same engine, and copies what was set of it.
+
+        This handle keeps a copy, for `set_again`.
+    */
+    void lend(socket_handle& to, error_code& ec) noexcept;
+
+    /// Sets what was set of another socket, or of the one that it has lent:
+    /// the options that this one has as well, and the address.
+    void set_again(socket_handle const& original, error_code& ec) noexcept;
+
+    /// The family of the address that `bind` was told; 0: there is none.
+    int bound_family() const noexcept;
 
     /// Makes an operation pending until its deadline.
     start_result start_pause(operation& op) noexcept;
@@ -267,6 +283,9 @@ public:
     void fast_open(error_code& ec) noexcept;
 
 private:
+    /// What was set of the native socket; null if there is no descriptor.
+    socket_settings* settings() const noexcept;
+
     void configure() noexcept;
     bool vacate() noexcept;
 

@@ -1,9 +1,12 @@
 // Copyright (c) 2026 The opslot authors
 // Distributed under the Boost Software License, Version 1.0.
 
-#include "engine/socket_options.hpp"
+#include "engine/socket_settings.hpp"
 
+#include <opslot/detail/engine.hpp>
 #include <opslot/operation_memory.hpp>
+
+#include <boost/asio/error.hpp>
 
 #include <algorithm>
 #include <new>
@@ -13,7 +16,7 @@ namespace opslot {
 inline namespace OPSLOT_ABI {
 namespace detail {
 
-bool socket_options::set(
+bool socket_settings::set(
     int level, int name, void const* data, std::size_t size) noexcept
 {
     if (!reserve(used_ + sizeof(entry) + size))
@@ -28,7 +31,38 @@ bool socket_options::set(
     return true;
 }
 
-void socket_options::remove(int level, int name) noexcept
+void socket_settings::forget_address() noexcept
+{
+    if (int const family = bound_family())
+    {
+        remove(address_level, family);
+    }
+}
+
+int socket_settings::bound_family() const noexcept
+{
+    int family = 0;
+    for_each([&](entry const& e, char const*) {
+        family = e.level == address_level ? e.name : family;
+    });
+    return family;
+}
+
+bool socket_settings::assign(socket_settings const& other) noexcept
+{
+    if (!reserve(other.used_))
+    {
+        return false;
+    }
+    used_ = other.used_;
+    if (used_ != 0)
+    {
+        std::memcpy(block_, other.block_, used_);
+    }
+    return true;
+}
+
+void socket_settings::remove(int level, int name) noexcept
 {
     for (std::size_t at = 0; at != used_;)
     {
@@ -45,7 +79,7 @@ void socket_options::remove(int level, int name) noexcept
     }
 }
 
-bool socket_options::reserve(std::size_t size) noexcept
+bool socket_settings::reserve(std::size_t size) noexcept
 {
     if (size <= capacity_)
     {
@@ -73,7 +107,7 @@ bool socket_options::reserve(std::size_t size) noexcept
     }
 }
 
-void socket_options::clear() noexcept
+void socket_settings::clear() noexcept
 {
     if (block_)
     {
@@ -83,6 +117,43 @@ void socket_options::clear() noexcept
             alignof(entry));
         used_ = 0;
     }
+}
+
+// What handles do with them, on each engine
+
+void socket_handle::set_again(
+    socket_handle const& original, error_code& ec) noexcept
+{
+    ec.clear();
+    socket_settings const* const from = original.settings();
+    if (!from)
+    {
+        return;
+    }
+    from->for_each_option(
+        [&](int level, int name, void const* data, std::size_t size) {
+            if (!ec)
+            {
+                set_option(level, name, data, size, ec);
+                if (ec == boost::asio::error::no_protocol_option)
+                {
+                    // Of the other family.
+                    ec.clear();
+                }
+            }
+        });
+    from->with_address([&](void const* address, std::size_t size) {
+        if (!ec)
+        {
+            bind(address, size, ec);
+        }
+    });
+}
+
+int socket_handle::bound_family() const noexcept
+{
+    socket_settings const* const s = settings();
+    return s ? s->bound_family() : 0;
 }
 
 } // namespace detail
