@@ -411,7 +411,7 @@ public:
     /// Blocks until the socket is ready.
     boost::system::error_code wait(wait_type w, boost::system::error_code& ec)
     {
-        handle_.wait(what(w), ec);
+        handle_.wait(request_of(w).which, ec);
         return ec;
     }
 
@@ -433,24 +433,14 @@ public:
     */
     start_result start_wait(operation_context& context, wait_type w)
     {
-        detail::context_access::require_start(context);
-        return start(
-            context,
-            operation_kind::wait,
-            prepare_wait(context, w),
-            &detail::socket_handle::start_wait);
+        return start_wait_for(context, request_of(w));
     }
 
     /// The same, with the handler of the context called in any case, and
     /// never inside this call.
     void async_wait(operation_context& context, wait_type w)
     {
-        detail::context_access::require_start(context);
-        start_later(
-            context,
-            operation_kind::wait,
-            prepare_wait(context, w),
-            &detail::socket_handle::start_wait);
+        async_wait_for(context, request_of(w));
     }
 
     /** The same, with a completion token in place of the stored handler.
@@ -467,9 +457,8 @@ public:
     auto
     async_wait(operation_context& context, wait_type w, CompletionToken&& token)
     {
-        return boost::asio::
-            async_initiate<CompletionToken, void(boost::system::error_code)>(
-                initiate_context_wait{{*this}}, token, &context, w);
+        return this->template async_wait_for<CompletionToken>(
+            context, request_of(w), token);
     }
 
     /** Waits until the socket is ready, without a context.
@@ -488,9 +477,8 @@ public:
         CompletionToken&& token = typename boost::asio::
             default_completion_token<executor_type>::type())
     {
-        return boost::asio::
-            async_initiate<CompletionToken, void(boost::system::error_code)>(
-                initiate_wait{{*this}}, token, w);
+        return this->template async_wait_for<CompletionToken>(
+            request_of(w), token);
     }
 
 protected:
@@ -527,24 +515,68 @@ protected:
 
     ~basic_socket_core() = default;
 
-    static detail::wait_request::what what(wait_type w) noexcept
+    static detail::wait_request request_of(wait_type w) noexcept
     {
         switch (w)
         {
         case wait_read:
-            return detail::wait_request::read;
+            return {detail::wait_request::read};
         case wait_write:
-            return detail::wait_request::write;
+            return {detail::wait_request::write};
         default:
-            return detail::wait_request::except;
+            return {detail::wait_request::except};
         }
     }
 
-    static void* prepare_wait(operation_context& c, wait_type w) noexcept
+    static void*
+    prepare_wait(operation_context& c, detail::wait_request const& r) noexcept
     {
         detail::wait_request& request = detail::context_access::wait(c);
-        request.which = what(w);
+        request = r;
         return &request;
+    }
+
+    // The forms of every wait.
+
+    start_result
+    start_wait_for(operation_context& context, detail::wait_request const& r)
+    {
+        detail::context_access::require_start(context);
+        return start(
+            context,
+            operation_kind::wait,
+            prepare_wait(context, r),
+            &detail::socket_handle::start_wait);
+    }
+
+    void
+    async_wait_for(operation_context& context, detail::wait_request const& r)
+    {
+        detail::context_access::require_start(context);
+        start_later(
+            context,
+            operation_kind::wait,
+            prepare_wait(context, r),
+            &detail::socket_handle::start_wait);
+    }
+
+    template<typename CompletionToken>
+    auto async_wait_for(
+        operation_context& context,
+        detail::wait_request const& r,
+        CompletionToken& token)
+    {
+        return boost::asio::
+            async_initiate<CompletionToken, void(boost::system::error_code)>(
+                initiate_context_wait{{*this}}, token, &context, r);
+    }
+
+    template<typename CompletionToken>
+    auto async_wait_for(detail::wait_request const& r, CompletionToken& token)
+    {
+        return boost::asio::
+            async_initiate<CompletionToken, void(boost::system::error_code)>(
+                initiate_wait{{*this}}, token, r);
     }
 
     using start_function =
@@ -604,7 +636,8 @@ protected:
     struct initiate_wait : initiation
     {
         template<typename Handler>
-        void operator()(Handler&& handler, wait_type w) const
+        void
+        operator()(Handler&& handler, detail::wait_request const& request) const
         {
             auto& self = initiation::socket;
             using operation = detail::token_operation<
@@ -619,7 +652,7 @@ protected:
                     self.handle_.owner(),
                     copy,
                     self.executor_,
-                    detail::wait_token_request{{what(w)}}),
+                    detail::wait_token_request{request}),
                 self.executor_,
                 operation_kind::wait);
         }
@@ -629,7 +662,9 @@ protected:
     {
         template<typename Handler>
         void operator()(
-            Handler&& handler, operation_context* context, wait_type w) const
+            Handler&& handler,
+            operation_context* context,
+            detail::wait_request const& request) const
         {
             auto& self = initiation::socket;
             if (auto ec = detail::context_access::check_start(*context))
@@ -646,7 +681,7 @@ protected:
                 &detail::socket_handle::start_wait,
                 *context,
                 operation_kind::wait,
-                prepare_wait(*context, w),
+                prepare_wait(*context, request),
                 copy,
                 self.executor_);
         }

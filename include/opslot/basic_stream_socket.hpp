@@ -457,6 +457,114 @@ public:
     /// Whether sends of one turn leave together at its end.
     bool gather_sends() const noexcept { return this->handle_.gather_sends(); }
 
+    // Back-pressure
+
+    /** How many bytes of pending sends and transmissions the system has not
+        taken yet.
+
+        @par Thread safety
+        May be called while the engine completes operations of the socket.
+
+        @par Cost
+        A lock, and no walk: the sum is kept.
+    */
+    std::size_t queued_bytes() const noexcept
+    {
+        return this->handle_.queued_bytes();
+    }
+
+    /// The most that @ref queued_bytes has been since the socket was opened:
+    /// its high-water mark. 0 if the socket is closed.
+    std::size_t queued_bytes_peak() const noexcept
+    {
+        return this->handle_.queued_bytes_peak();
+    }
+
+    /** Starts to wait until few bytes of sends are pending.
+
+        A source that is faster than its peer goes on when this completes. It
+        is a wait: other operations of the socket are not held up, and several
+        may be pending, with marks of their own.
+
+        @param context Any context.
+        @param mark The wait ends when @ref queued_bytes is at most this, in
+        bytes. 0: when everything was taken by the system, or failed.
+
+        @return `completed` if that is so already, or an error is known; the
+        handler of the context is not called then. Else `pending`.
+
+        @throws boost::system::system_error `error::context_busy`,
+        `error::context_disposed`, `error::not_owned`.
+
+        @par Completion
+        After the handlers of the sends that made the room were queued.
+        `context.error()` is success, `operation_aborted`, `bad_descriptor`
+        or `error::timeout`. A send that fails or is cancelled leaves the
+        queue, so a wait for it ends with success.
+
+        @par Example
+        @code
+        void session::on_message(std::string_view m)
+        {
+            send(m);
+            if (socket_.queued_bytes() > 256 * 1024)
+            {
+                source_.stop();
+                socket_.async_wait_queued(room_, 64 * 1024); // source_.start()
+            }
+        }
+        @endcode
+    */
+    start_result start_wait_queued(operation_context& context, std::size_t mark)
+    {
+        return this->start_wait_for(context, queue_request(mark));
+    }
+
+    /// The same, with the handler of the context called in any case, and
+    /// never inside this call.
+    void async_wait_queued(operation_context& context, std::size_t mark)
+    {
+        this->async_wait_for(context, queue_request(mark));
+    }
+
+    /** The same, with a completion token in place of the stored handler.
+
+        Misuse is reported through the handler.
+
+        @par Completion Signature
+        @code void(boost::system::error_code) @endcode
+
+        @par Per-Operation Cancellation
+        `terminal`, `partial`, `total`.
+    */
+    template<typename CompletionToken>
+    auto async_wait_queued(
+        operation_context& context, std::size_t mark, CompletionToken&& token)
+    {
+        return this->template async_wait_for<CompletionToken>(
+            context, queue_request(mark), token);
+    }
+
+    /** Waits until few bytes of sends are pending, without a context.
+
+        @par Completion Signature
+        @code void(boost::system::error_code) @endcode
+
+        @par Per-Operation Cancellation
+        `terminal`, `partial`, `total`.
+    */
+    template<
+        typename CompletionToken =
+            typename boost::asio::default_completion_token<Executor>::type>
+    auto async_wait_queued(
+        std::size_t mark,
+        CompletionToken&& token =
+            typename boost::asio::default_completion_token<Executor>::type())
+    {
+        return this->template async_wait_for<CompletionToken>(
+            queue_request(mark), token);
+    }
+
     // Files
 
     /** Starts to send the elements of a context, all of them in order.
@@ -749,6 +857,11 @@ public:
     }
 
 private:
+    static detail::wait_request queue_request(std::size_t mark) noexcept
+    {
+        return {detail::wait_request::queued, mark};
+    }
+
     static void* prepare(stream_context& context, operation_kind kind)
     {
         detail::context_access::require_start(context);

@@ -204,6 +204,9 @@ private:
     boost::system::error_code
     check_composed(descriptor& d, bool takes_socket) noexcept;
     void leave_queue(descriptor& d, operation& op) noexcept;
+    void end_queue_waits(descriptor& d) noexcept;
+    void go_composed(descriptor& d, operation& op) noexcept;
+    start_result start_queue_wait(descriptor& d, operation& op) noexcept;
     void complete(descriptor& d, operation& op) noexcept;
     void end_queue(
         direction_index i,

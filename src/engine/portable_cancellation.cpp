@@ -151,9 +151,9 @@ void engine::withdraw(descriptor& d, operation& op) noexcept
             d.is_interrupted = true;
             end_sends_behind(
                 d.directions[op.direction], d, op, error::send_interrupted);
-            schedule(d);
         }
         leave_queue(d, op);
+        schedule(d);
     }
     else
     {

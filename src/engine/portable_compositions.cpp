@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "engine/portable.hpp"
+#include "engine/queued_bytes.hpp"
 
 namespace opslot {
 inline namespace OPSLOT_ABI {
@@ -107,12 +108,29 @@ engine::start_composed(descriptor& d, operation& op, descriptor* taker) noexcept
     {
         return reject(op, boost::asio::error::no_memory);
     }
+    go_composed(d, op);
+    return pending;
+}
+
+/// An operation for which no readiness does anything is pending from here on.
+void engine::go_composed(descriptor& d, operation& op) noexcept
+{
     started_.fetch_add(1, std::memory_order_relaxed);
     op.direction = composed;
     op.target.store(&d, std::memory_order_release);
     op.place.store(operation_place::queue, std::memory_order_release);
     d.compositions.push_back(op);
     go_pending(op);
+}
+
+/// Starts a wait for the queue of sends; the descriptor is locked.
+start_result engine::start_queue_wait(descriptor& d, operation& op) noexcept
+{
+    if (is_queue_wait(op, bytes_left(d)))
+    {
+        return reject(op, error_code());
+    }
+    go_composed(d, op);
     return pending;
 }
 

@@ -16,6 +16,7 @@
 #include <new>
 
 #include "engine/portable.hpp"
+#include "engine/queued_bytes.hpp"
 
 namespace opslot {
 inline namespace OPSLOT_ABI {
@@ -231,8 +232,16 @@ descriptor_ptr new_descriptor(engine& owner, bool owns_reference)
     d->is_bound = false;
     d->says_arrival = false;
     d->ends_receives = false;
+    d->queued_bytes = 0;
+    d->queued_peak = 0;
     d->settings.clear();
     return descriptor_ptr(d);
+}
+
+std::size_t bytes_left(descriptor const& d) noexcept
+{
+    auto const& queue = d.directions[writing].queue;
+    return queue.empty() ? 0 : d.queued_bytes - bytes_sent(queue.front());
 }
 
 void ensure_non_blocking(descriptor& d) noexcept
@@ -320,6 +329,7 @@ socket_base::wait_type wait_type_of(wait_request const& request) noexcept
     case wait_request::write:
         return socket_base::wait_write;
     case wait_request::except:
+    case wait_request::queued:
         break;
     }
     return socket_base::wait_error;

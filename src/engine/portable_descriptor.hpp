@@ -92,7 +92,13 @@ struct descriptor : descriptor_hook, ready_hook
         variant<std::monostate, stream_socket, listener_socket, datagram_socket>
             socket;
     std::array<direction, 3> directions;
+    /// Operations for which no readiness does anything: composed ones, and
+    /// waits for the queue of sends.
     operation_list compositions;
+    /// What the queued sends were to send, the first one's progress included.
+    std::size_t queued_bytes = 0;
+    /// The most that was left to send.
+    std::size_t queued_peak = 0;
     /// Operations with a result, to be delivered in this order.
     operation_list completed;
     /// A thread is delivering, or the ready list has the descriptor.
@@ -170,6 +176,9 @@ inline bool is_would_block(boost::system::error_code const& ec) noexcept
 /// Makes the socket non-blocking for Asio, in case the user has changed it.
 /// The descriptor is locked and open.
 void ensure_non_blocking(descriptor& d) noexcept;
+
+/// What is left to send. The first send alone may have gone out in part.
+std::size_t bytes_left(descriptor const& d) noexcept;
 
 /// Does what can be done without waiting. Returns true if the operation is
 /// done, with its result in it. The descriptor is locked and open.

@@ -10,10 +10,12 @@
 
 #include <boost/asio/error.hpp>
 
+#include <algorithm>
 #include <type_traits>
 #include <utility>
 
 #include "engine/portable.hpp"
+#include "engine/queued_bytes.hpp"
 
 namespace opslot {
 inline namespace OPSLOT_ABI {
@@ -65,6 +67,10 @@ engine::start(descriptor& d, operation& op, direction_index i) noexcept
     if (!d.is_open())
     {
         return reject(op, boost::asio::error::bad_descriptor);
+    }
+    if (i == composed)
+    {
+        return start_queue_wait(d, op);
     }
     if (op.is_sending() && d.is_interrupted)
     {
@@ -128,6 +134,11 @@ void engine::enqueue(descriptor& d, operation& op, direction_index i) noexcept
     op.target.store(&d, std::memory_order_release);
     op.place.store(operation_place::queue, std::memory_order_release);
     x.queue.push_back(op);
+    if (i == writing)
+    {
+        d.queued_bytes += bytes_to_send(op);
+        d.queued_peak = std::max(d.queued_peak, bytes_left(d));
+    }
     go_pending(op);
     if (!x.is_waiting)
     {
@@ -322,6 +333,10 @@ void engine::make_attempts(
         leave_queue(d, front);
         complete(d, front);
     }
+    if (i == writing)
+    {
+        end_queue_waits(d);
+    }
     if (!x.queue.empty() && !x.is_waiting)
     {
         wait(d, i);
@@ -349,6 +364,11 @@ void engine::leave_queue(descriptor& d, operation& op) noexcept
     {
         return;
     }
+    if (i == writing)
+    {
+        d.queued_bytes -= bytes_to_send(op);
+        end_queue_waits(d);
+    }
     direction& x = d.directions[i];
     bool const was_connecting = x.connecting == &op;
     if (was_connecting)
@@ -360,6 +380,25 @@ void engine::leave_queue(descriptor& d, operation& op) noexcept
         x.queue.front().kind == operation_kind::disconnect)
     {
         stop_wait(d, i);
+    }
+}
+
+/// Ends the waits for a queue of sends as short as it is now.
+void engine::end_queue_waits(descriptor& d) noexcept
+{
+    if (d.compositions.empty())
+    {
+        return;
+    }
+    std::size_t const left = bytes_left(d);
+    for (auto i = d.compositions.begin(); i != d.compositions.end();)
+    {
+        operation& op = *i++;
+        if (is_queue_wait(op, left))
+        {
+            leave_queue(d, op);
+            complete(d, op);
+        }
     }
 }
 

@@ -114,6 +114,10 @@ public:
     start_result start_connect(descriptor& d, operation& op) noexcept;
     start_result start_wait(descriptor& d, operation& op) noexcept;
 
+    /// See socket_handle.
+    std::size_t queued_bytes(descriptor& d) noexcept;
+    std::size_t queued_bytes_peak(descriptor& d) noexcept;
+
     // Datagrams; bodies in reactor_datagrams.cpp
 
     start_result start_receive_datagram(descriptor& d, operation& op) noexcept;
@@ -286,8 +290,16 @@ private:
     what_next
     sent_nothing(descriptor& d, operation& op, ssize_t result) noexcept;
     void visit_sends(descriptor& d, turn& t, operation_list& done) noexcept;
+    void continue_sends(descriptor& d, turn& t, operation_list& done) noexcept;
     bool send_together(descriptor& d, turn& t, operation_list& done) noexcept;
+    void
+    leave_sends(descriptor& d, operation& op, operation_list& done) noexcept;
+    start_result start_queue_wait(descriptor& d, operation& op) noexcept;
+    static void add_queued_bytes(descriptor& d, operation& op) noexcept;
+    void end_queue_waits(descriptor& d) noexcept;
     void enter_queue(descriptor& d, operation& op, direction where) noexcept;
+    void
+    go_pending(descriptor& d, operation& op, direction where, turn* t) noexcept;
     void leave_front(operation_queue& queue, operation& op) noexcept;
     void leave_queue(descriptor& d, operation& op) noexcept;
     void complete_later(operation& op, turn* t) noexcept;

@@ -16,6 +16,7 @@
 #include <limits>
 
 #include "engine/linux_system_calls.hpp"
+#include "engine/queued_bytes.hpp"
 #include "engine/reactor.hpp"
 #include "engine/reactor_transfer.hpp"
 #include "engine/reactor_turn.hpp"
@@ -90,6 +91,11 @@ void engine::leave_queue(descriptor& d, operation& op) noexcept
     leave_files(d, op);
     deadline_queue::clear(op);
     op.place.store(operation_place::running, std::memory_order_release);
+    if (op.direction == writing)
+    {
+        d.queued_bytes -= bytes_to_send(op);
+        end_queue_waits(d);
+    }
 }
 
 /// Ends a queued operation; the descriptor is locked.
@@ -135,6 +141,7 @@ void engine::end_all(
             complete_later(*op, current_turn());
         }
     }
+    d.queued_bytes = 0;
 }
 
 // Withdrawal

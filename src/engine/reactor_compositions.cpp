@@ -84,24 +84,7 @@ engine::start_composed(descriptor& d, operation& op, descriptor* taker) noexcept
         count(t, counter::synchronous);
         return completed;
     }
-    if (op.wants_hold)
-    {
-        op.notify(operation::event::held);
-    }
-    if (d.via && !op.via && !op.runs_in_turn)
-    {
-        op.via = d.via;
-    }
-    enter_queue(d, op, composed);
-    if (op.has_deadline)
-    {
-        set_deadline(op);
-    }
-    count(t, counter::queued);
-    if (!t)
-    {
-        add_pending(1, t);
-    }
+    go_pending(d, op, composed, t);
     return pending;
 }
 

@@ -166,7 +166,9 @@ start_result engine::start_accept(descriptor& d, operation& op) noexcept
 start_result engine::start_wait(descriptor& d, operation& op) noexcept
 {
     auto const which = static_cast<wait_request*>(op.request)->which;
-    return start(d, op, static_cast<direction>(which));
+    return which == wait_request::queued
+               ? start_queue_wait(d, op)
+               : start(d, op, static_cast<direction>(which));
 }
 
 start_result

@@ -149,7 +149,8 @@ enum direction : unsigned char
     reading,
     writing,
     excepting,
-    /// Of composed operations, for which no readiness does anything.
+    /// Of operations for which no readiness does anything: composed ones, and
+    /// waits for the queue of sends.
     composed
 };
 
@@ -281,6 +282,10 @@ struct alignas(64) descriptor : ready_hook, flush_hook
     std::uint64_t budget_turn = 0;
     /// The turn in which a send went out at once.
     std::uint64_t send_turn = 0;
+    /// What the queued sends were to send, the first one's progress included.
+    std::size_t queued_bytes = 0;
+    /// The most that was left to send.
+    std::size_t queued_peak = 0;
     engine* owner = nullptr;
     descriptor* next_free = nullptr;
     dispatcher_ptr via;

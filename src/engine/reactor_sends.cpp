@@ -5,6 +5,8 @@
 
 #if !defined(OPSLOT_ENGINE_PORTABLE)
 
+#include <boost/asio/error.hpp>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -12,6 +14,7 @@
 #include <iterator>
 
 #include "engine/linux_system_calls.hpp"
+#include "engine/queued_bytes.hpp"
 #include "engine/reactor.hpp"
 #include "engine/reactor_transfer.hpp"
 #include "engine/reactor_turn.hpp"
@@ -59,8 +62,15 @@ gather(transfer_request const& r, ::iovec* vectors, std::size_t& count) noexcept
 
 // Queued sends
 
-/// Continues the queue of sends as far as it goes.
 void engine::visit_sends(descriptor& d, turn& t, operation_list& done) noexcept
+{
+    continue_sends(d, t, done);
+    end_queue_waits(d);
+}
+
+/// Continues the queue of sends as far as it goes.
+void engine::continue_sends(
+    descriptor& d, turn& t, operation_list& done) noexcept
 {
     operation_queue& queue = d.queues[writing];
     while (!queue.empty() && d.is_ready(readiness::write))
@@ -79,8 +89,7 @@ void engine::visit_sends(descriptor& d, turn& t, operation_list& done) noexcept
         }
         else if (perform(d, op, &t))
         {
-            leave_front(queue, op);
-            done.push_back(op);
+            leave_sends(d, op, done);
         }
         else
         {
@@ -187,8 +196,7 @@ bool engine::send_together(
         what_next const next = sent_nothing(d, op, n);
         if (next == over)
         {
-            leave_front(queue, op);
-            done.push_back(op);
+            leave_sends(d, op, done);
         }
         return next != blocked;
     }
@@ -206,11 +214,95 @@ bool engine::send_together(
         }
         if (is_sent(r, op.bytes_transferred))
         {
-            leave_front(queue, op);
-            done.push_back(op);
+            leave_sends(d, op, done);
         }
     }
     return true;
+}
+
+/// The first send has its result.
+void engine::leave_sends(
+    descriptor& d, operation& op, operation_list& done) noexcept
+{
+    d.queued_bytes -= bytes_to_send(op);
+    leave_front(d.queues[writing], op);
+    done.push_back(op);
+}
+
+// How much is queued
+
+namespace {
+
+/// What is left to send. The first send alone may have gone out in part.
+std::size_t bytes_left(descriptor const& d) noexcept
+{
+    operation const* const first = d.queues[writing].first();
+    return first ? d.queued_bytes - bytes_sent(*first) : 0;
+}
+
+} // namespace
+
+/// An operation has joined the queue of sends.
+void engine::add_queued_bytes(descriptor& d, operation& op) noexcept
+{
+    d.queued_bytes += bytes_to_send(op);
+    d.queued_peak = std::max(d.queued_peak, bytes_left(d));
+}
+
+start_result engine::start_queue_wait(descriptor& d, operation& op) noexcept
+{
+    op.is_plain = false;
+    turn* const t = current_turn();
+    lock const guard(d.mutex, !options_.single_threaded);
+    if (d.fd < 0)
+    {
+        op.error = boost::asio::error::bad_descriptor;
+    }
+    if (op.error || is_queue_wait(op, bytes_left(d)))
+    {
+        count(t, counter::synchronous);
+        return completed;
+    }
+    go_pending(d, op, composed, t);
+    return pending;
+}
+
+/// Ends the waits for a queue as short as it is now.
+void engine::end_queue_waits(descriptor& d) noexcept
+{
+    std::size_t const left = bytes_left(d);
+    for (operation* i = d.queues[composed].first(); i;)
+    {
+        operation& op = *i;
+        i = i->behind;
+        if (is_queue_wait(op, left))
+        {
+            leave_queue(d, op);
+            complete_later(op, current_turn());
+        }
+    }
+}
+
+std::size_t socket_handle::queued_bytes() const noexcept
+{
+    return descriptor_ ? engine_->queued_bytes(*descriptor_) : 0;
+}
+
+std::size_t socket_handle::queued_bytes_peak() const noexcept
+{
+    return descriptor_ ? engine_->queued_bytes_peak(*descriptor_) : 0;
+}
+
+std::size_t engine::queued_bytes(descriptor& d) noexcept
+{
+    lock const guard(d.mutex, !options_.single_threaded);
+    return bytes_left(d);
+}
+
+std::size_t engine::queued_bytes_peak(descriptor& d) noexcept
+{
+    lock const guard(d.mutex, !options_.single_threaded);
+    return d.queued_peak;
 }
 
 } // namespace detail

@@ -30,8 +30,8 @@ inline constexpr std::size_t vector_size = 64;
 
 inline constexpr unsigned char bit_of(direction d) noexcept
 {
-    constexpr std::array<unsigned char, 3> bits{
-        readiness::read, readiness::write, readiness::except};
+    constexpr std::array<unsigned char, 4> bits{
+        readiness::read, readiness::write, readiness::except, readiness::none};
     return bits[d];
 }
 
@@ -88,17 +88,16 @@ engine::enter_queue(descriptor& d, operation& op, direction where) noexcept
     op.target.store(&d, std::memory_order_relaxed);
     op.place.store(operation_place::queue, std::memory_order_release);
     d.queues[where].push_back(op);
+    if (where == writing)
+    {
+        add_queued_bytes(d, op);
+    }
 }
 
-/// An operation has to wait.
-BOOST_FORCEINLINE start_result
-engine::pend(descriptor& d, operation& op, direction where, turn* t) noexcept
+/// An operation is pending from here on.
+BOOST_FORCEINLINE void engine::go_pending(
+    descriptor& d, operation& op, direction where, turn* t) noexcept
 {
-    if (BOOST_UNLIKELY(!d.is_enrolled) && !prepare_to_pend(d, op))
-    {
-        count(t, counter::synchronous);
-        return completed;
-    }
     if (op.wants_hold)
     {
         op.notify(operation::event::held);
@@ -108,10 +107,6 @@ engine::pend(descriptor& d, operation& op, direction where, turn* t) noexcept
         op.via = d.via;
     }
     enter_queue(d, op, where);
-    if (where != reading)
-    {
-        d.waits_otherwise = true;
-    }
     if (BOOST_UNLIKELY(op.has_deadline))
     {
         set_deadline(op);
@@ -120,6 +115,22 @@ engine::pend(descriptor& d, operation& op, direction where, turn* t) noexcept
     if (BOOST_UNLIKELY(t == nullptr))
     {
         add_pending(1, t);
+    }
+}
+
+/// An operation has to wait for its socket.
+BOOST_FORCEINLINE start_result
+engine::pend(descriptor& d, operation& op, direction where, turn* t) noexcept
+{
+    if (BOOST_UNLIKELY(!d.is_enrolled) && !prepare_to_pend(d, op))
+    {
+        count(t, counter::synchronous);
+        return completed;
+    }
+    go_pending(d, op, where, t);
+    if (where != reading)
+    {
+        d.waits_otherwise = true;
     }
     if (BOOST_UNLIKELY(d.is_ready(bit_of(where))))
     {

@@ -184,6 +184,11 @@ public:
     /// Fails with would_block while something is queued to be sent.
     void disconnect(socket_reuse reuse, error_code& ec);
 
+    /// The bytes of the sends that are pending, without those that went out,
+    /// and the most that it was.
+    std::size_t queued_bytes() const noexcept;
+    std::size_t queued_bytes_peak() const noexcept;
+
     // Asynchronous operations. The request is in the operation.
 
     start_result start_receive(operation& op) noexcept;

@@ -246,17 +246,20 @@ inline bool is_sent(transfer_request const& r, std::size_t transferred) noexcept
     return r.is_some || transferred == r.total();
 }
 
-/// What to wait for, as in `socket_base::wait_type`.
+/// What to wait for: as in `socket_base::wait_type`, or until the sends that
+/// are pending have at most `mark` bytes left.
 struct wait_request
 {
     enum what : unsigned char
     {
         read,
         write,
-        except
+        except,
+        queued
     };
 
     what which = read;
+    std::size_t mark = 0;
 };
 
 using engine_ptr = boost::intrusive_ptr<engine>;
