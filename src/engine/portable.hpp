@@ -144,6 +144,11 @@ public:
     /// Neither a native socket nor an operation is there.
     bool is_vacant(descriptor& d) noexcept;
 
+    /// See socket_handle.
+    bool lend(descriptor& from, descriptor& to) noexcept;
+    std::size_t queued_bytes(descriptor& d) noexcept;
+    std::size_t queued_bytes_peak(descriptor& d) noexcept;
+
     /// Makes an operation pending until `finish`; see engine.hpp.
     start_result
     start_composed(descriptor& d, operation& op, descriptor* taker) noexcept;

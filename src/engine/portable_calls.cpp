@@ -214,26 +214,6 @@ start_result socket_handle::start_send(operation& op) noexcept
     return start_on(*engine_, descriptor_, op, via_, writing);
 }
 
-std::size_t socket_handle::queued_bytes() const noexcept
-{
-    if (!descriptor_)
-    {
-        return 0;
-    }
-    std::lock_guard<std::mutex> const lock(descriptor_->mutex);
-    return bytes_left(*descriptor_);
-}
-
-std::size_t socket_handle::queued_bytes_peak() const noexcept
-{
-    if (!descriptor_)
-    {
-        return 0;
-    }
-    std::lock_guard<std::mutex> const lock(descriptor_->mutex);
-    return descriptor_->queued_peak;
-}
-
 start_result socket_handle::start_wait(operation& op) noexcept
 {
     constexpr direction_index queues[]{reading, writing, excepting, composed};

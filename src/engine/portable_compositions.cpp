@@ -45,9 +45,9 @@ void move_native(descriptor& from, descriptor& to)
     to.native_non_blocking = from.native_non_blocking;
 }
 
-/// Moves a socket, if there is one, and copies what was set of it. Returns
-/// false, and changes nothing, if there is no memory.
-bool lend(descriptor& from, descriptor& to) noexcept
+/// Moves a socket, if there is one, and copies what was set of it; the first
+/// one is locked. Returns false, and changes nothing, if there is no memory.
+bool lend_locked(descriptor& from, descriptor& to) noexcept
 {
     if (!to.settings.assign(from.settings))
     {
@@ -67,6 +67,13 @@ bool engine::is_vacant(descriptor& d) noexcept
 {
     std::lock_guard<std::mutex> const lock(d.mutex);
     return !d.is_open() && !has_operations(d);
+}
+
+bool engine::lend(descriptor& from, descriptor& to) noexcept
+{
+    // A late event of it may be looked at in another thread.
+    descriptor_lock const lock(from.mutex);
+    return lend_locked(from, to);
 }
 
 /// Why a composed operation cannot be started; the descriptor is locked.
@@ -104,7 +111,7 @@ engine::start_composed(descriptor& d, operation& op, descriptor* taker) noexcept
     {
         return reject(op, ec);
     }
-    if (taker && !lend(d, *taker))
+    if (taker && !lend_locked(d, *taker))
     {
         return reject(op, boost::asio::error::no_memory);
     }
@@ -248,30 +255,6 @@ bool socket_handle::finish(
                     ec,
                     bytes_transferred,
                     gift ? gift->descriptor_ : nullptr);
-}
-
-void socket_handle::lend(socket_handle& to, error_code& ec) noexcept
-{
-    to.reserve(ec);
-    if (!ec)
-    {
-        // A late event of it may be looked at in another thread.
-        std::lock_guard<std::mutex> const lock(descriptor_->mutex);
-        if (!detail::lend(*descriptor_, *to.descriptor_))
-        {
-            ec = boost::asio::error::no_memory;
-        }
-    }
-}
-
-socket_settings* socket_handle::settings() const noexcept
-{
-    return descriptor_ ? &descriptor_->settings : nullptr;
-}
-
-bool socket_handle::take_gift_mark() const noexcept
-{
-    return descriptor_ && std::exchange(descriptor_->was_given, false);
 }
 
 void socket_handle::fast_open(error_code& ec) noexcept

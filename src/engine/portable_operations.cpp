@@ -383,6 +383,18 @@ void engine::leave_queue(descriptor& d, operation& op) noexcept
     }
 }
 
+std::size_t engine::queued_bytes(descriptor& d) noexcept
+{
+    descriptor_lock const lock(d.mutex);
+    return bytes_left(d);
+}
+
+std::size_t engine::queued_bytes_peak(descriptor& d) noexcept
+{
+    descriptor_lock const lock(d.mutex);
+    return d.queued_peak;
+}
+
 /// Ends the waits for a queue of sends as short as it is now.
 void engine::end_queue_waits(descriptor& d) noexcept
 {

@@ -245,25 +245,6 @@ bool socket_handle::finish(
                     gift ? gift->descriptor_ : nullptr);
 }
 
-void socket_handle::lend(socket_handle& to, error_code& ec) noexcept
-{
-    to.reserve(ec);
-    if (!ec && !engine_->lend(*descriptor_, *to.descriptor_))
-    {
-        ec = boost::asio::error::no_memory;
-    }
-}
-
-socket_settings* socket_handle::settings() const noexcept
-{
-    return descriptor_ ? &descriptor_->settings : nullptr;
-}
-
-bool socket_handle::take_gift_mark() const noexcept
-{
-    return descriptor_ && std::exchange(descriptor_->was_given, false);
-}
-
 void socket_handle::fast_open(error_code& ec) noexcept
 {
     ec = boost::asio::error::bad_descriptor;

@@ -283,16 +283,6 @@ void engine::end_queue_waits(descriptor& d) noexcept
     }
 }
 
-std::size_t socket_handle::queued_bytes() const noexcept
-{
-    return descriptor_ ? engine_->queued_bytes(*descriptor_) : 0;
-}
-
-std::size_t socket_handle::queued_bytes_peak() const noexcept
-{
-    return descriptor_ ? engine_->queued_bytes_peak(*descriptor_) : 0;
-}
-
 std::size_t engine::queued_bytes(descriptor& d) noexcept
 {
     lock const guard(d.mutex, !options_.single_threaded);

@@ -36,39 +36,6 @@ bool is_tcp_socket(int family, int type) noexcept
 
 } // namespace
 
-socket_handle::socket_handle(
-    engine_ptr e, dispatcher_ptr via, socket_role role) noexcept
-    : engine_(std::move(e))
-    , via_(std::move(via))
-    , role_(role)
-{}
-
-socket_handle::socket_handle(socket_handle&& other) noexcept
-    // The source keeps engine and dispatcher: it may be opened again.
-    : engine_(other.engine_)
-    , via_(other.via_)
-    , descriptor_(std::exchange(other.descriptor_, nullptr))
-    , sync_budget_(other.sync_budget_)
-    , role_(other.role_)
-    , gather_sends_(other.gather_sends_)
-{}
-
-socket_handle& socket_handle::operator=(socket_handle&& other) noexcept
-{
-    if (this != &other)
-    {
-        error_code ignored;
-        close(ignored);
-        engine_ = other.engine_;
-        via_ = other.via_;
-        descriptor_ = std::exchange(other.descriptor_, nullptr);
-        sync_budget_ = other.sync_budget_;
-        role_ = other.role_;
-        gather_sends_ = other.gather_sends_;
-    }
-    return *this;
-}
-
 socket_handle::~socket_handle()
 {
     if (descriptor_)

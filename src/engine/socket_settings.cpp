@@ -3,10 +3,7 @@
 
 #include "engine/socket_settings.hpp"
 
-#include <opslot/detail/engine.hpp>
 #include <opslot/operation_memory.hpp>
-
-#include <boost/asio/error.hpp>
 
 #include <algorithm>
 #include <new>
@@ -117,43 +114,6 @@ void socket_settings::clear() noexcept
             alignof(entry));
         used_ = 0;
     }
-}
-
-// What handles do with them, on each engine
-
-void socket_handle::set_again(
-    socket_handle const& original, error_code& ec) noexcept
-{
-    ec.clear();
-    socket_settings const* const from = original.settings();
-    if (!from)
-    {
-        return;
-    }
-    from->for_each_option(
-        [&](int level, int name, void const* data, std::size_t size) {
-            if (!ec)
-            {
-                set_option(level, name, data, size, ec);
-                if (ec == boost::asio::error::no_protocol_option)
-                {
-                    // Of the other family.
-                    ec.clear();
-                }
-            }
-        });
-    from->with_address([&](void const* address, std::size_t size) {
-        if (!ec)
-        {
-            bind(address, size, ec);
-        }
-    });
-}
-
-int socket_handle::bound_family() const noexcept
-{
-    socket_settings const* const s = settings();
-    return s ? s->bound_family() : 0;
 }
 
 } // namespace detail
