@@ -56,6 +56,17 @@ inline void poll(boost::asio::io_context& io)
     io.poll();
 }
 
+/// Runs for a while.
+inline void
+run_for(boost::asio::io_context& io, std::chrono::milliseconds duration)
+{
+    if (io.stopped())
+    {
+        io.restart();
+    }
+    io.run_for(duration);
+}
+
 /// A context that counts the calls of its handler.
 template<typename Context>
 struct counted : Context
