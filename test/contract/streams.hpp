@@ -16,7 +16,9 @@
 #include <string>
 #include <vector>
 
+#if !defined(_WIN32)
 #include <sys/mman.h>
+#endif
 
 #include "support/open_descriptors.hpp"
 #include "support/peer.hpp"
@@ -24,6 +26,7 @@
 
 namespace contract {
 
+#if !defined(_WIN32)
 /// A connected local socket, its peer, and the context they need.
 struct local_connection
 {
@@ -32,6 +35,7 @@ struct local_connection
     opslot::local::stream_protocol::socket socket{io};
     support::peer other = support::connect_local(socket);
 };
+#endif
 
 /// Receives until there are `n` bytes or an error, the first time with an
 /// operation that is under way.
@@ -84,6 +88,7 @@ cut(std::string const& data, std::vector<std::size_t> const& sizes)
     return list;
 }
 
+#if !defined(_WIN32)
 /// Address space that takes no memory before it is written to.
 class address_space
 {
@@ -114,6 +119,7 @@ private:
     std::size_t const size_;
     void* const data_;
 };
+#endif
 
 } // namespace contract
 

@@ -18,8 +18,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/local/connect_pair.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -47,6 +46,8 @@
 #include <boost/asio/bind_immediate_executor.hpp>
 #endif
 
+#include "support/connected.hpp"
+
 namespace {
 
 namespace asio = boost::asio;
@@ -69,21 +70,18 @@ struct connection
 {
     slot<512> memory{overflow::fail};
     asio::io_context io;
-    asio::local::stream_protocol::socket near{io};
-    asio::local::stream_protocol::socket far{io};
+    support::connected<asio::ip::tcp::socket> ends{io.get_executor()};
     std::array<char, 16> storage{};
-
-    connection() { asio::local::connect_pair(near, far); }
 
     void peer_sends(std::string_view text)
     {
-        asio::write(far, asio::buffer(text));
+        asio::write(ends.second, asio::buffer(text));
     }
 
     template<class Token>
     auto receive(Token&& token)
     {
-        return near.async_read_some(
+        return ends.first.async_read_some(
             asio::buffer(storage), std::forward<Token>(token));
     }
 
@@ -331,7 +329,7 @@ BOOST_FIXTURE_TEST_CASE(use_future_can_be_bound, connection)
     io.run();
     BOOST_TEST(received.get() == 3u);
 
-    far.close();
+    ends.second.close();
     received = receive(bind_slot(memory, asio::use_future));
     io.restart();
     io.run();
@@ -379,7 +377,7 @@ BOOST_FIXTURE_TEST_CASE(as_tuple_may_stand_inside_and_outside, connection)
 
 BOOST_FIXTURE_TEST_CASE(redirect_error_may_stand_inside_and_outside, connection)
 {
-    far.close();
+    ends.second.close();
     error_code error;
     auto inside = receive(
         bind_slot(memory, asio::redirect_error(asio::use_future, error)));
@@ -510,7 +508,7 @@ BOOST_FIXTURE_TEST_CASE(async_completion_accepts_a_binder, connection)
             std::decay_t<token_type>,
             void(error_code, std::size_t)>
             completion(token);
-        near.async_read_some(
+        ends.first.async_read_some(
             asio::buffer(storage), std::move(completion.completion_handler));
         return completion.result.get();
     };
@@ -532,7 +530,9 @@ BOOST_FIXTURE_TEST_CASE(composed_operations_use_the_slot_throughout, connection)
 {
     result received;
     asio::async_read(
-        near, asio::buffer(storage, 6), bind_slot(memory, recorder(received)));
+        ends.first,
+        asio::buffer(storage, 6),
+        bind_slot(memory, recorder(received)));
     peer_sends("abc");
     BOOST_TEST(io.run_one() == 1u);
     BOOST_TEST(received.calls == 0);

@@ -30,9 +30,7 @@ struct connection
     void shrink_buffers()
     {
         socket.set_option(boost::asio::socket_base::send_buffer_size(32768));
-        int const size = 32768;
-        ::setsockopt(
-            other.native_handle(), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+        native::set_option(other.native_handle(), SOL_SOCKET, SO_RCVBUF, 32768);
     }
 };
 

@@ -6,35 +6,16 @@
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
-#include <boost/system/error_code.hpp>
-#include <boost/system/system_error.hpp>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstddef>
 #include <string>
 #include <string_view>
 #include <utility>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <unistd.h>
+#include "support/native_sockets.hpp"
 
 namespace support {
-
-/// Throws what errno says unless `ok`.
-inline void require(bool ok, char const* what)
-{
-    if (!ok)
-    {
-        throw boost::system::system_error(
-            errno, boost::system::system_category(), what);
-    }
-}
 
 /// The other end of a connection: a blocking socket of the system, whose calls
 /// give up after a while.
@@ -43,18 +24,15 @@ class peer
 public:
     peer() = default;
 
-    explicit peer(int fd)
+    explicit peer(native::handle fd)
         : fd_(fd)
     {
-        ::timeval const limit{30, 0};
-        ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-        ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-        int const on = 1;
-        ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        native::limit_waits(fd);
+        native::set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     }
 
     peer(peer&& other) noexcept
-        : fd_(std::exchange(other.fd_, -1))
+        : fd_(std::exchange(other.fd_, native::none))
     {}
 
     peer& operator=(peer&& other) noexcept
@@ -65,16 +43,19 @@ public:
 
     ~peer() { close(); }
 
-    int native_handle() const noexcept { return fd_; }
+    native::handle native_handle() const noexcept { return fd_; }
 
-    int release() noexcept { return std::exchange(fd_, -1); }
+    native::handle release() noexcept
+    {
+        return std::exchange(fd_, native::none);
+    }
 
     void write(std::string_view data, int flags = 0)
     {
         while (!data.empty())
         {
-            ssize_t const n =
-                ::send(fd_, data.data(), data.size(), flags | MSG_NOSIGNAL);
+            auto const n = native::send(
+                fd_, data.data(), data.size(), flags | native::no_signal);
             require(n >= 0, "peer: send");
             data.remove_prefix(static_cast<std::size_t>(n));
         }
@@ -87,7 +68,7 @@ public:
         std::size_t size = 0;
         while (size != n)
         {
-            ssize_t const got = ::recv(fd_, &data[size], n - size, 0);
+            auto const got = native::receive(fd_, &data[size], n - size);
             require(got >= 0, "peer: recv");
             if (got == 0)
             {
@@ -121,8 +102,8 @@ public:
         std::string data(1 << 20, '\0');
         while (sum != n)
         {
-            ssize_t const got = ::recv(
-                fd_, &data[0], std::min(data.size(), n - sum), MSG_TRUNC);
+            auto const got =
+                native::receive(fd_, &data[0], std::min(data.size(), n - sum));
             require(got >= 0, "peer: recv");
             if (got == 0)
             {
@@ -134,13 +115,13 @@ public:
     }
 
     /// Ends the stream in this direction.
-    void shutdown() { ::shutdown(fd_, SHUT_WR); }
+    void shutdown() { native::end_sending(fd_); }
 
     void close()
     {
-        if (fd_ >= 0)
+        if (fd_ != native::none)
         {
-            ::close(std::exchange(fd_, -1));
+            native::close(std::exchange(fd_, native::none));
         }
     }
 
@@ -148,19 +129,18 @@ public:
     void reset()
     {
         ::linger const at_once{1, 0};
-        ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+        native::set_option(fd_, SOL_SOCKET, SO_LINGER, at_once);
         close();
     }
 
 private:
-    int fd_ = -1;
+    native::handle fd_ = native::none;
 };
 
 /// Waits until a socket of the system has an event.
-inline void await(int fd, short events = POLLIN)
+inline void await(native::handle fd, short events = POLLIN)
 {
-    ::pollfd p{fd, events, 0};
-    require(::poll(&p, 1, 30000) == 1, "await");
+    require(native::poll(fd, events), "await");
 }
 
 /// A listening socket on the loopback, of the system.
@@ -168,19 +148,19 @@ class listener
 {
 public:
     explicit listener(int family = AF_INET, int backlog = 128)
-        : socket_(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0))
+        : socket_(native::open(family, SOCK_STREAM, 0))
     {
         boost::asio::ip::tcp::endpoint const any(
             family == AF_INET6 ? boost::asio::ip::address(
                                      boost::asio::ip::address_v6::loopback())
                                : boost::asio::ip::address_v4::loopback(),
             0);
-        require(socket_.native_handle() >= 0, "listener: socket");
+        require(socket_.native_handle() != native::none, "listener: socket");
         require(
             ::bind(
                 socket_.native_handle(),
                 any.data(),
-                static_cast<::socklen_t>(any.size())) == 0,
+                static_cast<native::size>(any.size())) == 0,
             "listener: bind");
         require(
             ::listen(socket_.native_handle(), backlog) == 0,
@@ -190,7 +170,7 @@ public:
     boost::asio::ip::tcp::endpoint endpoint() const
     {
         boost::asio::ip::tcp::endpoint result;
-        auto size = static_cast<::socklen_t>(result.capacity());
+        auto size = static_cast<native::size>(result.capacity());
         require(
             ::getsockname(socket_.native_handle(), result.data(), &size) == 0,
             "listener: getsockname");
@@ -200,13 +180,15 @@ public:
 
     peer accept()
     {
-        int const fd =
-            ::accept4(socket_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC);
-        require(fd >= 0, "listener: accept");
+        auto const fd = native::accept(socket_.native_handle());
+        require(fd != native::none, "listener: accept");
         return peer(fd);
     }
 
-    int native_handle() const noexcept { return socket_.native_handle(); }
+    native::handle native_handle() const noexcept
+    {
+        return socket_.native_handle();
+    }
 
 private:
     peer socket_;
@@ -217,15 +199,13 @@ template<typename Endpoint>
 peer connect_to(Endpoint const& endpoint)
 {
     auto const protocol = endpoint.protocol();
-    peer result(::socket(
-        protocol.family(),
-        protocol.type() | SOCK_CLOEXEC,
-        protocol.protocol()));
+    peer result(
+        native::open(protocol.family(), protocol.type(), protocol.protocol()));
     require(
         ::connect(
             result.native_handle(),
             endpoint.data(),
-            static_cast<::socklen_t>(endpoint.size())) == 0,
+            static_cast<native::size>(endpoint.size())) == 0,
         "connect_to");
     return result;
 }
@@ -244,6 +224,7 @@ peer connect_tcp(Socket& socket, int family = AF_INET)
     return second;
 }
 
+#if !defined(_WIN32)
 /// Makes a local connection; `socket` takes over one end.
 template<typename Socket>
 peer connect_local(Socket& socket)
@@ -255,6 +236,7 @@ peer connect_local(Socket& socket)
     socket.assign(boost::asio::local::stream_protocol(), fds[0]);
     return peer(fds[1]);
 }
+#endif
 
 } // namespace support
 

@@ -43,8 +43,13 @@ class operation_memory;
 
 namespace detail {
 
-/// The system's handle of a socket, as Asio's I/O objects have it.
+/// The system's handle of a socket, as Asio's I/O objects have it, or where
+/// they have a class of each protocol for it, what those convert to.
+#if defined(_WIN32)
+using native_socket = SOCKET;
+#else
 using native_socket = boost::asio::ip::tcp::socket::native_handle_type;
+#endif
 
 /// What an I/O object tells of its executor when it is made.
 struct executor_description
