@@ -1,8 +1,7 @@
 // Copyright (c) 2026 The opslot authors
 // Distributed under the Boost Software License, Version 1.0.
 
-// The code blocks of doc/migrating.adoc, compiled and run. Each block there
-// names the file and the part, from `//[name` to `//]`, that it shows.
+// The code blocks of doc/migrating.adoc, compiled and run; pages.cpp compares.
 
 #include <opslot/slotted_tcp.hpp>
 
@@ -27,12 +26,9 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
-#include <fstream>
-#include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include "support/connected.hpp"
 #include "support/heap.hpp"
@@ -170,72 +166,4 @@ BOOST_AUTO_TEST_CASE(a_slotted_object_is_an_object_of_asio)
     BOOST_TEST(plain.is_open());
     slotted = std::move(plain);
     BOOST_TEST(exchange(io, pair));
-}
-
-namespace {
-
-std::vector<std::string> read_lines(std::string const& path)
-{
-    std::vector<std::string> lines;
-    std::ifstream file(path);
-    for (std::string line; std::getline(file, line);)
-        lines.push_back(line);
-    BOOST_REQUIRE_MESSAGE(!lines.empty(), "cannot read " << path);
-    return lines;
-}
-
-// The part of a source, moved to the left.
-std::vector<std::string>
-part_of(std::string const& path, std::string const& name)
-{
-    std::vector<std::string> part;
-    std::size_t indent = std::string::npos;
-    for (std::string const& line : read_lines(path))
-    {
-        std::size_t const first = line.find_first_not_of(' ');
-        std::string const text = first == line.npos ? "" : line.substr(first);
-        if (indent == std::string::npos)
-        {
-            if (text == "//[" + name)
-                indent = first;
-        }
-        else if (text == "//]")
-            return part;
-        else
-            part.push_back(text.empty() ? text : line.substr(indent));
-    }
-    BOOST_TEST(false, "no part " << name << " in " << path);
-    return {};
-}
-
-} // namespace
-
-BOOST_AUTO_TEST_CASE(every_code_block_stands_in_a_compiled_file)
-{
-    std::string const root = OPSLOT_SOURCE_DIR "/";
-    std::vector<std::string> const page =
-        read_lines(OPSLOT_SOURCE_DIR "/doc/migrating.adoc");
-    int blocks = 0;
-    for (std::size_t i = 1; i < page.size(); ++i)
-    {
-        if (page[i] != "[source,cpp]")
-            continue;
-        ++blocks;
-        // The line before names it: // path: name
-        std::string const& origin = page[i - 1];
-        std::size_t const colon = origin.find(": ");
-        BOOST_REQUIRE_MESSAGE(
-            origin.substr(0, 3) == "// " && colon != origin.npos,
-            "the block in line " << i + 1 << " does not say where it stands");
-        std::vector<std::string> block;
-        for (i += 2; i < page.size() && page[i] != "----"; ++i)
-            block.push_back(page[i]);
-        BOOST_TEST_CONTEXT(origin)
-        BOOST_TEST(
-            block == part_of(
-                         root + origin.substr(3, colon - 3),
-                         origin.substr(colon + 2)),
-            boost::test_tools::per_element());
-    }
-    BOOST_TEST(blocks == 12);
 }
