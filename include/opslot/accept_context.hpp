@@ -47,9 +47,13 @@ template<typename Socket>
 class basic_accept_context : public operation_context
 {
 public:
+    /// The type of the accepted sockets.
     using socket_type = Socket;
+    /// The type of the executor.
     using executor_type = typename Socket::executor_type;
+    /// The protocol.
     using protocol_type = typename Socket::protocol_type;
+    /// The type of the endpoints.
     using endpoint_type = typename Socket::endpoint_type;
 
     /// Accepted sockets get the executor of their acceptor.

@@ -42,6 +42,7 @@ template<typename Socket>
 class accept_into_request
 {
 public:
+    /// The type of the endpoints.
     using endpoint_type = typename Socket::endpoint_type;
 
     accept_into_request(
@@ -111,7 +112,9 @@ template<typename Socket>
 class accept_new_request
 {
 public:
+    /// The type of the executor.
     using executor_type = typename Socket::executor_type;
+    /// The type of the endpoints.
     using endpoint_type = typename Socket::endpoint_type;
 
     accept_new_request(
@@ -208,9 +211,13 @@ class basic_acceptor : public basic_socket_core<Protocol, Executor>
         int>;
 
 public:
+    /// The type of the endpoints.
     using typename core::endpoint_type;
+    /// The type of the executor.
     using typename core::executor_type;
+    /// The system's type of a socket.
     using typename core::native_handle_type;
+    /// The protocol.
     using typename core::protocol_type;
 
     /// The type of accepted sockets.
@@ -222,6 +229,7 @@ public:
     template<typename Executor1>
     struct rebind_executor
     {
+        /// That type.
         using other = basic_acceptor<Protocol, Executor1>;
     };
 

@@ -85,17 +85,24 @@ class basic_datagram_socket : public basic_socket<Protocol, Executor>
         receive_from_token_request<Buffers, typename Protocol::endpoint>;
 
 public:
+    /// The type of the endpoints.
     using typename base::endpoint_type;
+    /// The type of the executor.
     using typename base::executor_type;
+    /// The system's type of a socket.
     using typename base::native_handle_type;
+    /// The protocol.
     using typename base::protocol_type;
+    /// Flags of the system's calls, such as `message_peek`.
     using message_flags = boost::asio::socket_base::message_flags;
+    /// The type of the contexts.
     using context_type = basic_datagram_context<Protocol>;
 
     /// The same socket for another executor.
     template<typename Executor1>
     struct rebind_executor
     {
+        /// That type.
         using other = basic_datagram_socket<Protocol, Executor1>;
     };
 
@@ -853,7 +860,10 @@ public:
         A record from the handler's associated allocator, by default from
         operation memory.
 
+        @param buffers Where to; the memory must stay valid until the
+        handler is called.
         @param sender Must stay valid until the handler is called.
+        @param token Gets the number of bytes.
     */
     template<
         typename MutableBufferSequence,

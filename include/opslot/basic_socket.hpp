@@ -74,9 +74,13 @@ class basic_socket : public basic_socket_core<Protocol, Executor>
     using core = basic_socket_core<Protocol, Executor>;
 
 public:
+    /// The type of the endpoints.
     using typename core::endpoint_type;
+    /// The type of the executor.
     using typename core::executor_type;
+    /// The protocol.
     using typename core::protocol_type;
+    /// Which direction to shut down.
     using shutdown_type = boost::asio::socket_base::shutdown_type;
 
     /// The layer that has the native socket: this object.
@@ -290,12 +294,16 @@ public:
                 initiate_connect{{*this}}, token, peer);
     }
 
+    /// @cond
+
 protected:
     using core::core;
 
     basic_socket(basic_socket&&) = default;
     basic_socket& operator=(basic_socket&&) = default;
     ~basic_socket() = default;
+
+    /// @endcond
 
 private:
     /// Opens a closed socket, so that the cancellation of a connect has one

@@ -119,9 +119,13 @@ class basic_socket_core : public boost::asio::socket_base
     friend struct detail::socket_access;
 
 public:
+    /// The type of the executor.
     using executor_type = Executor;
+    /// The protocol.
     using protocol_type = Protocol;
+    /// The type of the endpoints.
     using endpoint_type = typename Protocol::endpoint;
+    /// The system's type of a socket.
     using native_handle_type = detail::native_socket;
 
     basic_socket_core(basic_socket_core const&) = delete;
@@ -394,7 +398,7 @@ public:
     /// The number that was set.
     std::size_t sync_budget() const noexcept { return handle_.sync_budget(); }
 
-    /// For @ref sync_budget: no limit.
+    /// No limit, as an argument of @ref sync_budget.
     static constexpr std::size_t unlimited_budget = 0xffffffffu;
 
     // Waiting
@@ -480,6 +484,8 @@ public:
         return this->template async_wait_for<CompletionToken>(
             request_of(w), token);
     }
+
+    /// @cond
 
 protected:
     basic_socket_core(executor_type const& executor, detail::socket_role role)
@@ -703,6 +709,8 @@ protected:
     executor_type executor_;
     detail::socket_handle handle_;
     mutable protocol_type protocol_;
+
+    /// @endcond
 };
 
 } // namespace OPSLOT_ABI

@@ -71,16 +71,22 @@ class basic_stream_socket : public basic_socket<Protocol, Executor>
     using signature = void(boost::system::error_code, std::size_t);
 
 public:
+    /// The type of the endpoints.
     using typename base::endpoint_type;
+    /// The type of the executor.
     using typename base::executor_type;
+    /// The system's type of a socket.
     using typename base::native_handle_type;
+    /// The protocol.
     using typename base::protocol_type;
+    /// Flags of the system's calls, such as `message_peek`.
     using message_flags = boost::asio::socket_base::message_flags;
 
     /// The same socket for another executor.
     template<typename Executor1>
     struct rebind_executor
     {
+        /// That type.
         using other = basic_stream_socket<Protocol, Executor1>;
     };
 

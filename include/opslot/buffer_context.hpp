@@ -65,6 +65,8 @@ public:
     */
     void buffer(
         boost::asio::mutable_buffer b, std::size_t offset, std::size_t count);
+
+    /// Sets a part of a buffer that is only sent from. Throws the same.
     void
     buffer(boost::asio::const_buffer b, std::size_t offset, std::size_t count);
 
@@ -144,6 +146,8 @@ public:
         return transfer_.flags_out;
     }
 
+    /// @cond
+
 protected:
     buffer_context() noexcept = default;
 
@@ -152,6 +156,8 @@ protected:
 
     /// What the engine is asked for.
     detail::transfer_request transfer_;
+
+    /// @endcond
 
 private:
     friend struct detail::stream_context_access;

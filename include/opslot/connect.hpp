@@ -480,7 +480,10 @@ connect(basic_socket<Protocol, Executor>& socket, Iterator first, Iterator last)
     The socket is closed before each attempt. Endpoints are tried in order.
     The sequence is copied.
 
+    @param socket Stays where it is until the handler is called.
+    @param endpoints A range of endpoints, or of resolver results.
     @param condition See @ref connect.
+    @param token Gets the endpoint that was reached.
 
     @par Completion Signature
     @code void(boost::system::error_code, typename Protocol::endpoint) @endcode
@@ -601,8 +604,10 @@ auto async_connect(
     As a connect on a @ref connect_context with that name; see there for
     deadlines, first data, and addresses that are tried at the same time.
 
+    @param socket Stays where it is until the handler is called.
     @param host The name of a host, or an address.
     @param service A port, or the name of a service.
+    @param token Gets the endpoint that was reached.
 
     @par Completion Signature
     @code void(boost::system::error_code, typename Protocol::endpoint) @endcode

@@ -8,6 +8,7 @@
     A pool of contexts.
 */
 
+#include <opslot/context_pool_options.hpp>
 #include <opslot/context_ptr.hpp>
 #include <opslot/detail/context_pool_core.hpp>
 #include <opslot/detail/token_operation.hpp>
@@ -332,7 +333,9 @@ class context_pool
     using signature = void(boost::system::error_code, opslot::context_ptr<T>);
 
 public:
+    /// The type of the contexts.
     using context_type = T;
+    /// The type of the executor.
     using executor_type = boost::asio::any_io_executor;
 
     /// A pool of contexts that are built without an argument.

@@ -42,7 +42,9 @@ template<typename Protocol>
 class basic_datagram_context : public buffer_context
 {
 public:
+    /// The protocol.
     using protocol_type = Protocol;
+    /// The type of the endpoints.
     using endpoint_type = typename Protocol::endpoint;
 
     basic_datagram_context() noexcept { transfer_.datagram = &datagram_; }

@@ -38,24 +38,26 @@ struct diagnostics_report
     /// Operations that a deadline ended.
     std::uint64_t timeouts = 0;
 
-    /// System calls by kind; zero where the engine makes none itself.
+    /// System calls by kind; zero where the engine makes none itself: those
+    /// that receive.
     std::uint64_t receive_calls = 0;
-    std::uint64_t send_calls = 0;
-    std::uint64_t accept_calls = 0;
-    std::uint64_t connect_calls = 0;
-    std::uint64_t poll_calls = 0;
-    std::uint64_t epoll_wait_calls = 0;
-    std::uint64_t epoll_ctl_calls = 0;
-    std::uint64_t timer_calls = 0;
+    std::uint64_t send_calls = 0;    ///< Those that send from memory.
+    std::uint64_t accept_calls = 0;  ///< Those that accept.
+    std::uint64_t connect_calls = 0; ///< Those that connect.
+    std::uint64_t poll_calls = 0;    ///< Those that look if a socket is ready.
+    std::uint64_t epoll_wait_calls = 0; ///< Those that fetch events.
+    std::uint64_t epoll_ctl_calls = 0;  ///< Those that register a socket.
+    std::uint64_t timer_calls = 0;      ///< Those that set the engine's timer.
     /// Those that send of a file without reading it.
     std::uint64_t file_calls = 0;
 
     // The context's operation memory, which slots and slotted objects use as
     // well; more of it tells operation_memory::statistics().
 
-    /// Blocks in use now, and the most of them that were in use at one time,
-    /// summed over the size classes.
+    /// Blocks in use now.
     std::uint64_t memory_blocks = 0;
+    /// The most of them that were in use at one time, summed over the size
+    /// classes.
     std::uint64_t memory_blocks_peak = 0;
     /// Bytes of heap that the pools hold.
     std::uint64_t memory_bytes = 0;

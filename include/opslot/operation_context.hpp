@@ -51,7 +51,9 @@ struct token_record
 
 } // namespace detail
 
+/// Adds a reference to a counted context, for `boost::intrusive_ptr`.
 void intrusive_ptr_add_ref(operation_context*) noexcept;
+/// Drops one, for `boost::intrusive_ptr`.
 void intrusive_ptr_release(operation_context*) noexcept;
 
 /** A reusable description of one asynchronous operation.
@@ -154,8 +156,8 @@ public:
 
     /** Sets when the next operation ends at the latest.
 
-        It holds for one operation and together with @ref timeout: the
-        earlier of the two counts. See there for errors and cost.
+        It holds for one operation and together with @ref timeout, of which
+        the earlier one counts. See there for errors and cost.
 
         @param time The time; a time in the past ends the operation as soon
         as it goes pending.
@@ -232,6 +234,8 @@ public:
     */
     void dispose() noexcept;
 
+    /// @cond
+
 protected:
     operation_context() noexcept
         : operation(&operation_context::deliver, &operation_context::on_event)
@@ -290,6 +294,8 @@ protected:
         deliver_directly_ = &deliver_to<Context, handler_type>;
         update_delivery();
     }
+
+    /// @endcond
 
 private:
     friend struct detail::context_access;

@@ -245,6 +245,7 @@ template<class T>
 class operation_memory_allocator
 {
 public:
+    /// The type of the objects.
     using value_type = T;
 
     /// Makes an allocator over `memory`, which it refers to.

@@ -46,6 +46,7 @@ template<class T>
 class slot_allocator
 {
 public:
+    /// The type of the objects.
     using value_type = T;
 
     /// Makes an allocator on `slot`, which it refers to.

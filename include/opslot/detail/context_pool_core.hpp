@@ -20,6 +20,7 @@
     @endverbatim
 */
 
+#include <opslot/context_pool_options.hpp>
 #include <opslot/detail/light_mutex.hpp>
 #include <opslot/operation_memory.hpp>
 
@@ -36,35 +37,6 @@
 
 namespace opslot {
 inline namespace OPSLOT_ABI {
-
-/// How many contexts a context_pool has.
-struct context_pool_options
-{
-    /// The contexts that are built with the pool.
-    std::size_t initial = 0;
-
-    /// The most that it will ever have; 0: it grows whenever one is missing.
-    std::size_t maximum = 0;
-};
-
-/// What a context_pool has done so far, taken at one moment.
-struct context_pool_statistics
-{
-    /// Contexts that are referred to now.
-    std::size_t in_use = 0;
-
-    /// The most contexts that were referred to at one time.
-    std::size_t peak = 0;
-
-    /// The contexts that the pool has memory for.
-    std::size_t capacity = 0;
-
-    /// Calls of `async_acquire` that found no context and had to wait.
-    std::uint64_t waits = 0;
-
-    /// Those that wait now.
-    std::size_t waiting = 0;
-};
 
 namespace detail {
 
