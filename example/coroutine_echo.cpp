@@ -32,6 +32,7 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 using tcp = opslot::tcp;
 
+//[session
 // Errors are results here, not exceptions: a connection that ends is no
 // surprise.
 constexpr auto token = asio::as_tuple(asio::deferred);
@@ -62,6 +63,8 @@ asio::awaitable<void> session(tcp::socket socket)
         }
     }
 }
+
+//]
 
 asio::awaitable<void> listen(tcp::acceptor acceptor)
 {
