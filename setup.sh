@@ -4,6 +4,9 @@
 
 # Installs what the builds, tests, demo and benchmarks need and is missing.
 # For Debian 12; may be run any number of times.
+#
+#   ./setup.sh        for everything but the following
+#   ./setup.sh doc    and for the site of the documentation
 set -euo pipefail
 
 packages=(
@@ -13,6 +16,28 @@ packages=(
     libboost-context1.81-dev libssl-dev libwebsocketpp-dev
     libuv1-dev wrk curl openssl python3-websockets valgrind strace
 )
+
+# What comes after the packages.
+finish() { :; }
+
+case "${1:-}" in
+"") ;;
+doc)
+    packages+=(asciidoctor ruby-rouge doxygen chromium)
+    # A node that is there need not be Debian's.
+    command -v npm >/dev/null || packages+=(nodejs npm)
+    finish()
+    {
+        echo "setup: installing what doc/site/package.json names"
+        npm ci --silent --no-audit --no-fund \
+            --prefix "$(dirname "${BASH_SOURCE[0]}")/doc/site"
+    }
+    ;;
+*)
+    echo "usage: setup.sh [doc]" >&2
+    exit 2
+    ;;
+esac
 
 if ! command -v dpkg-query >/dev/null; then
     echo "setup: no dpkg here; please install the like of: ${packages[*]}"
@@ -29,6 +54,7 @@ done
 
 if ((${#missing[@]} == 0)); then
     echo "setup: all ${#packages[@]} packages are installed"
+    finish
     exit 0
 fi
 
@@ -47,3 +73,4 @@ echo "setup: updating the package lists"
 echo "setup: installing ${missing[*]}"
 "${as_root[@]}" apt-get -qq install --yes --no-install-recommends \
     "${missing[@]}"
+finish
