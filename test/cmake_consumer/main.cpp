@@ -13,6 +13,7 @@
 
 #include <cstring>
 #include <iostream>
+#include <string>
 
 int main()
 {
@@ -25,6 +26,15 @@ int main()
         return 1;
     }
 #endif
+
+    std::string const number = std::to_string(OPSLOT_VERSION / 100000) + '.' +
+                               std::to_string(OPSLOT_VERSION / 100 % 1000) +
+                               '.' + std::to_string(OPSLOT_VERSION % 100);
+    if (number != OPSLOT_VERSION_STRING)
+    {
+        std::cerr << "the number of the version is " << number << '\n';
+        return 1;
+    }
 
     boost::asio::io_context context(1);
     opslot::slot<256> slot;
