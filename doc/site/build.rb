@@ -146,7 +146,6 @@ def convert(name)
     attributes: {
       'source-highlighter' => 'rouge', 'rouge-css' => 'class', 'icons' => 'font',
       'relfilesuffix' => '.html', 'sectanchors' => '', 'toc!' => '', 'showtitle' => '',
-      'imagesdir' => "#{up}images", 'docname' => name, 'experimental' => '',
       'version' => VERSION
     }
   )
@@ -240,7 +239,12 @@ SITE.glob('reference/*.html') do |file|
 end
 
 FileUtils.cp(HERE / 'style.css', SITE)
-FileUtils.mkpath(SITE / 'images')
-FileUtils.cp(DOC.glob('images/*'), SITE / 'images')
+DOC.glob('**/*.{svg,png}') do |image|
+  next if image.to_s.include?('/node_modules/')
+
+  copy = SITE / image.relative_path_from(DOC)
+  FileUtils.mkpath(copy.dirname)
+  FileUtils.cp(image, copy)
+end
 puts "doc: #{names.size} pages, #{SOURCES.size} sources, in #{SITE}"
 exit($problems ? 1 : 0)
