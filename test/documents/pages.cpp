@@ -1,8 +1,9 @@
 // Copyright (c) 2026 The opslot authors
 // Distributed under the Boost Software License, Version 1.0.
 
-// What holds for every page of doc/: each block of code is a part of a source
-// that is compiled and run, and each test that is named exists.
+// What holds for every page of doc/, and for README.md: each block of code is a
+// part of a source that is compiled and run, and each test that is named
+// exists.
 //
 // A block says in the line before it which part it shows, `// path: part`, and
 // the part stands in the source between `//[part` and `//]`. To write the
@@ -142,41 +143,68 @@ part_list const& parts()
     return instance;
 }
 
-bool is_code(std::string const& line)
+/// How a format of pages writes a block of code.
+struct format
 {
-    return line == "[source,cpp]" || line == "[source,cmake]" ||
-           line == "[source,jam]";
+    std::regex begin;        // the line before the code, or two before it
+    std::string fence;       // the other one; empty if there is none
+    std::string end;         // the line after the code
+    std::string before_name; // of the part, in the line before
+    std::string after_name;
+};
+
+/// AsciiDoc. What is shown of a terminal is no code.
+format const asciidoc{
+    std::regex(R"(\[source,(?!(console|text|json)\]).*)"),
+    "----",
+    "----",
+    "// ",
+    ""};
+
+/// Markdown, where only C++ is looked at.
+format const markdown{std::regex("```cpp"), "", "```", "<!-- ", " -->"};
+
+/// The name of the part that a line says is shown, or nothing.
+std::string name_in(std::string const& line, format const& f)
+{
+    std::size_t const around = f.before_name.size() + f.after_name.size();
+    return line.size() > around &&
+                   line.compare(0, f.before_name.size(), f.before_name) == 0
+               ? line.substr(f.before_name.size(), line.size() - around)
+               : "";
 }
 
 /// The page with each block of code as its part is, and in `shown` the names
 /// of the parts.
-lines with_parts(lines const& page, std::set<std::string>& shown)
+lines with_parts(
+    lines const& page, format const& f, std::set<std::string>& shown)
 {
     lines result;
     for (std::size_t i = 0; i != page.size(); ++i)
     {
         result.push_back(page[i]);
-        if (!is_code(page[i]))
+        if (!std::regex_match(page[i], f.begin))
         {
             continue;
         }
-        std::string const origin = i == 0 ? "" : page[i - 1];
-        lines const* const part = origin.substr(0, 3) == "// "
-                                      ? parts().find(origin.substr(3))
-                                      : nullptr;
-        BOOST_TEST(
-            part, "line " << i + 1 << ": \"" << origin << "\" names no part");
-        auto const fence = page.begin() + static_cast<std::ptrdiff_t>(i) + 1;
-        BOOST_REQUIRE_MESSAGE(
-            fence != page.end() && *fence == "----",
-            "line " << i + 1 << ": no ---- follows");
-        auto const end = std::find(fence + 1, page.end(), "----");
-        BOOST_REQUIRE_MESSAGE(
-            end != page.end(), "line " << i + 1 << ": no ---- at the end");
+        std::string const where = "line " + std::to_string(i + 1) + ": ";
+        std::string const name = i == 0 ? "" : name_in(page[i - 1], f);
+        lines const* const part = parts().find(name);
+        BOOST_TEST(part, where << '"' << name << "\" is no part");
+        if (!f.fence.empty())
+        {
+            ++i;
+            BOOST_REQUIRE_MESSAGE(
+                i != page.size() && page[i] == f.fence,
+                where << "no " << f.fence << " follows");
+            result.push_back(f.fence);
+        }
+        auto const code = page.begin() + static_cast<std::ptrdiff_t>(i) + 1;
+        auto const end = std::find(code, page.end(), f.end);
+        BOOST_REQUIRE_MESSAGE(end != page.end(), where << "it does not end");
         if (part)
         {
-            shown.insert(origin.substr(3));
-            result.push_back("----");
+            shown.insert(name);
             result.insert(result.end(), part->begin(), part->end());
             i = static_cast<std::size_t>(end - page.begin()) - 1;
         }
@@ -195,12 +223,15 @@ bool writes()
 BOOST_AUTO_TEST_CASE(every_code_block_is_a_part_of_a_compiled_source)
 {
     std::set<std::string> shown;
-    for (fs::path const& path : files_in(root / "doc", is_page))
+    std::vector<fs::path> pages = files_in(root / "doc", is_page);
+    pages.push_back(root / "README.md");
+    for (fs::path const& path : pages)
     {
         BOOST_TEST_CONTEXT(path)
         {
             lines const page = read_lines(path);
-            lines const right = with_parts(page, shown);
+            lines const right =
+                with_parts(page, is_page(path) ? asciidoc : markdown, shown);
             if (writes() && page != right)
             {
                 std::ofstream file(path);
