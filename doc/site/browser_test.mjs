@@ -90,6 +90,7 @@ async function problems_of(page, path, width, picture) {
 rmSync(screenshots, { recursive: true, force: true });
 mkdirSync(screenshots, { recursive: true });
 const pages = readdirSync(site, { recursive: true }).filter((path) => path.endsWith('.html')).sort();
+// Root has no sandbox, and these are our own pages.
 const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
 let failures = 0;
 try {

@@ -190,7 +190,7 @@ lines with_parts(
         std::string const where = "line " + std::to_string(i + 1) + ": ";
         std::string const name = i == 0 ? "" : name_in(page[i - 1], f);
         lines const* const part = parts().find(name);
-        BOOST_TEST(part, where << '"' << name << "\" is no part");
+        BOOST_TEST(part, where << "\"" << name << "\" is no part");
         if (!f.fence.empty())
         {
             ++i;
