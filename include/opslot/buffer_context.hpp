@@ -81,6 +81,14 @@ public:
     */
     void slice(std::size_t offset, std::size_t count);
 
+    /** Chooses the whole buffer again.
+
+        For a context that receives into a buffer and sends a part of it, in
+        turn. Throws as the other overload does, except that the whole is
+        always in range.
+    */
+    void slice() { slice(0, whole_size_); }
+
     /** Sets a list of buffers.
 
         The list is copied, so a later change of `list` has no effect. An

@@ -64,6 +64,33 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_buffer_and_its_parts_are_set, Context, contexts)
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(
+    the_whole_buffer_can_be_chosen_again, Context, contexts)
+{
+    Context derived;
+    buffer_context& c = derived;
+    BOOST_CHECK_EXCEPTION(c.slice(), system_error, is(error::no_buffer));
+    std::array<char, 10> storage{};
+    c.buffer(asio::buffer(storage));
+    c.slice(3, 4);
+    c.slice(0, 0);
+    c.slice();
+    BOOST_TEST(c.buffer().data() == &storage[0]);
+    BOOST_TEST(c.buffer().size() == 10u);
+    BOOST_TEST(c.offset() == 0u);
+    // Also if what was set is a part of something.
+    c.buffer(asio::buffer(storage), 1, 2);
+    c.slice();
+    BOOST_TEST(c.buffer().data() == &storage[0]);
+    BOOST_TEST(c.buffer().size() == 10u);
+    c.clear_buffers();
+    BOOST_CHECK_EXCEPTION(c.slice(), system_error, is(error::no_buffer));
+    c.buffer_list(std::array<asio::mutable_buffer, 1>{asio::buffer(storage)});
+    BOOST_CHECK_EXCEPTION(c.slice(), system_error, is(error::no_buffer));
+    c.dispose();
+    BOOST_CHECK_EXCEPTION(c.slice(), system_error, is(error::context_disposed));
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(
     a_buffer_and_a_list_exclude_each_other, Context, contexts)
 {
     Context derived;
