@@ -6,7 +6,7 @@
 // allocation for a message. co_await is the start of an operation and its
 // completion, at once or later.
 //
-//   coroutine_echo 7007
+//   coroutine_echo
 //   nc 127.0.0.1 7007
 
 #include <opslot/tcp.hpp>
@@ -24,6 +24,7 @@
 #include <array>
 #include <chrono>
 #include <iostream>
+#include <list>
 #include <utility>
 
 #include "support/server_program.hpp"
@@ -32,12 +33,11 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 using tcp = opslot::tcp;
 
-//[session
 // Errors are results here, not exceptions: a connection that ends is no
 // surprise.
 constexpr auto token = asio::as_tuple(asio::deferred);
 
-asio::awaitable<void> session(tcp::socket socket)
+asio::awaitable<void> converse(tcp::socket& socket)
 {
     error_code ignored;
     socket.set_option(tcp::no_delay(true), ignored);
@@ -64,36 +64,66 @@ asio::awaitable<void> session(tcp::socket socket)
     }
 }
 
-//]
-
-asio::awaitable<void> listen(tcp::acceptor acceptor)
+class server
 {
-    auto const executor = co_await asio::this_coro::executor;
-    asio::steady_timer retry(executor);
-    for (;;)
+    tcp::acceptor acceptor_;
+    std::list<tcp::socket> sockets_; // for the end
+
+public:
+    server(asio::io_context& io, tcp::endpoint const& endpoint)
+        : acceptor_(io, endpoint)
     {
-        auto [error, socket] = co_await acceptor.async_accept(token);
-        if (!error)
-        {
-            asio::co_spawn(
-                executor, session(std::move(socket)), asio::detached);
-            continue;
-        }
-        // There are no descriptors left, for instance.
-        std::cerr << "accept: " << error.message() << std::endl;
-        retry.expires_after(std::chrono::milliseconds(100));
-        co_await retry.async_wait(token);
+        asio::co_spawn(io, listen(), asio::detached);
     }
-}
+
+    tcp::endpoint local_endpoint() const { return acceptor_.local_endpoint(); }
+
+    // What has arrived is sent back, and then the streams end.
+    void stop()
+    {
+        acceptor_.close();
+        for (tcp::socket& each : sockets_)
+        {
+            support::end_receiving(each);
+        }
+    }
+
+private:
+    asio::awaitable<void> listen()
+    {
+        auto const executor = co_await asio::this_coro::executor;
+        asio::steady_timer retry(executor);
+        while (acceptor_.is_open())
+        {
+            auto [error, socket] = co_await acceptor_.async_accept(token);
+            if (!error)
+            {
+                sockets_.push_front(std::move(socket));
+                asio::co_spawn(
+                    executor, session(sockets_.begin()), asio::detached);
+            }
+            else if (acceptor_.is_open())
+            {
+                // There are no descriptors left, for instance.
+                std::cerr << "accept: " << error.message() << std::endl;
+                retry.expires_after(std::chrono::milliseconds(100));
+                co_await retry.async_wait(token);
+            }
+        }
+    }
+
+    asio::awaitable<void> session(std::list<tcp::socket>::iterator socket)
+    {
+        co_await converse(*socket);
+        sockets_.erase(socket);
+    }
+};
 
 int main(int argc, char* argv[])
 {
     return support::server_main(argc, argv, {7007}, [](auto const& options) {
         asio::io_context io(1);
-        tcp::acceptor acceptor(io, options.endpoint());
-        auto const endpoint = acceptor.local_endpoint();
-        asio::co_spawn(io, listen(std::move(acceptor)), asio::detached);
-        // The coroutines, and the sockets in them, go with the io_context.
-        support::run(io, endpoint);
+        server echo(io, options.endpoint());
+        support::run(io, echo);
     });
 }

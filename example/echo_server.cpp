@@ -4,13 +4,12 @@
 // Sends back what it receives. A session owns its contexts and uses them for
 // as long as the connection lasts. The six steps of the model have numbers.
 //
-//   echo_server 7007
+//   echo_server --threads 2
 //   nc 127.0.0.1 7007
 
 #include <opslot/tcp.hpp>
 
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/io_context.hpp>
 
 #include <array>
 #include <memory>
@@ -18,6 +17,7 @@
 
 #include "support/server_program.hpp"
 #include "support/session_server.hpp"
+#include "support/threads.hpp"
 
 namespace asio = boost::asio;
 using tcp = opslot::tcp;
@@ -45,6 +45,8 @@ public:
     }
 
     void start() { go_on(true); }
+
+    void stop() { support::end_receiving(socket_); }
 
 private:
     void go_on(bool more)
@@ -77,9 +79,9 @@ private:
 
 int main(int argc, char* argv[])
 {
-    return support::server_main(argc, argv, {7007}, [](auto const& options) {
-        asio::io_context io(1);
-        support::session_server<session> echo(io, options.endpoint());
-        support::run(io, echo.local_endpoint());
+    return support::server_main(argc, argv, {7007, 1}, [](auto const& options) {
+        support::serve(options, [](tcp::acceptor acceptor) {
+            return support::session_server<session>(std::move(acceptor));
+        });
     });
 }

@@ -4,13 +4,12 @@
 // Says hello by HTTP/1.1: keep-alive, pipelining, bodies that are skipped. The
 // protocol knows no sockets; what is here is the sockets.
 //
-//   http_hello 8080
+//   http_hello --threads 2
 //   curl -i http://127.0.0.1:8080/
 
-#include <opslot/reactor_options.hpp>
 #include <opslot/tcp.hpp>
 
-#include <boost/asio/io_context.hpp>
+#include <boost/system/error_code.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -20,6 +19,7 @@
 #include "http/conversation.hpp"
 #include "support/server_program.hpp"
 #include "support/session_server.hpp"
+#include "support/threads.hpp"
 
 using tcp = opslot::tcp;
 using std::chrono::steady_clock;
@@ -50,6 +50,8 @@ public:
     }
 
     void start() { go_on(); }
+
+    void stop() { support::end_receiving(socket_); }
 
 private:
     // 4. Pending: the handler goes on here. 5. Completed: the result is there.
@@ -89,12 +91,9 @@ private:
 
 int main(int argc, char* argv[])
 {
-    return support::server_main(argc, argv, {8080}, [](auto const& options) {
-        boost::asio::io_context io(1);
-        opslot::reactor_options engine;
-        engine.single_threaded = true; // one thread calls run(): no locks
-        opslot::configure(io, engine);
-        support::session_server<session> hello(io, options.endpoint());
-        support::run(io, hello.local_endpoint());
+    return support::server_main(argc, argv, {8080, 1}, [](auto const& options) {
+        support::serve(options, [](tcp::acceptor acceptor) {
+            return support::session_server<session>(std::move(acceptor));
+        });
     });
 }

@@ -4,18 +4,16 @@
 // Sends back what it receives: the classic server of the model. All contexts
 // and buffers are made at the start. The six steps of the model have numbers.
 //
-//   pooled_server 7007 2                 two connections at a time
-//   nc 127.0.0.1 7007
+//   pooled_server --connections 2        two at a time
 //   kill -USR1 $(pidof pooled_server)    prints figures
 
 #include <opslot/buffer_slab.hpp>
 #include <opslot/context_pool.hpp>
 #include <opslot/tcp.hpp>
 
-#include <boost/asio/io_context.hpp>
-
 #include <chrono>
 #include <optional>
+#include <vector>
 
 #include "support/figures.hpp"
 #include "support/server_program.hpp"
@@ -23,7 +21,6 @@
 using opslot::buffer_slab, opslot::completed, opslot::operation_kind;
 using tcp = opslot::tcp;
 
-//[connection
 // The context of a connection, with all else that one needs.
 struct connection : opslot::stream_context
 {
@@ -31,26 +28,24 @@ struct connection : opslot::stream_context
     std::optional<tcp::socket> socket;
 };
 
-//]
-
 class server
 {
-    buffer_slab& slab_;
     tcp::acceptor acceptor_;
+    std::vector<tcp::socket*> sockets_;
     opslot::context_pool<connection> pool_; // 1. Have contexts, all of them.
 
 public:
-    //[pool
     server(boost::asio::io_context& io, tcp::endpoint at, buffer_slab& slab)
-        : slab_(slab)
-        , acceptor_(io, at)
+        : acceptor_(io, at)
         , pool_(io, {slab.size(), slab.size()}, [&](auto& c, auto index) {
             // 2. Describe what it does for every connection to come.
             c.buffer(slab[index]);
             c.timeout(std::chrono::minutes(1));
             c.completion_handler([&](auto&) { go_on(c); });
+            c.accept.accept_into(c.socket.emplace(io));
             c.accept.completion_handler([&](auto&) { accepted(c); });
             c.accept.keep_alive(c);
+            sockets_.push_back(&*c.socket);
         })
     {
         acceptor_.set_option(tcp::no_delay(true)); // for what is accepted
@@ -60,14 +55,17 @@ public:
         }
     }
 
-    //]
-
     tcp::endpoint local_endpoint() const { return acceptor_.local_endpoint(); }
 
     auto const& pool() const { return pool_; }
 
+    void stop()
+    {
+        acceptor_.close();
+        support::end_receiving(sockets_.begin(), sockets_.end());
+    }
+
 private:
-    //[accept
     // Accepts when there is a context: clients beyond the limit wait.
     void acquire()
     {
@@ -85,15 +83,11 @@ private:
         {
             return support::retry_later(acceptor_, ec, [this] { acquire(); });
         }
-        c.socket = c.accept.take_socket();
-        c.slice(0, slab_.buffer_size());
+        c.slice();
         go_on(c, c.socket->start_receive(c)); // 3. Start.
         acquire();
     }
 
-    //]
-
-    //[go_on
     // 4. Pending: the handler goes on here. 5. Completed: the result is there.
     // 6. Start the next operation; without one, the pool has it back.
     void go_on(connection& c, opslot::start_result result = completed)
@@ -101,27 +95,23 @@ private:
         while (result == completed && !c.error())
         {
             bool const received = c.last_operation() == operation_kind::receive;
-            c.slice(0, received ? c.bytes_transferred() : slab_.buffer_size());
+            received ? c.slice(0, c.bytes_transferred()) : c.slice();
             result =
                 received ? c.socket->start_send(c) : c.socket->start_receive(c);
         }
         if (result == completed) // with an error, or at the end
         {
-            c.socket.reset();
+            c.socket->close();
         }
     }
-
-    //]
 };
 
 int main(int argc, char* argv[])
 {
-    return support::server_main(argc, argv, {7007, 1000}, [](auto const& o) {
-        //[main
+    return support::server_main(argc, argv, {7007, 0, 1000}, [](auto const& o) {
         buffer_slab slab(4096, o.connections); // outlives what is pending
         boost::asio::io_context io(1);
         server pooled(io, o.endpoint(), slab);
         support::run_with_figures(io, pooled);
-        //]
     });
 }

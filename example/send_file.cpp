@@ -4,7 +4,7 @@
 // Sends one file to whoever connects, behind a line with its size. The file is
 // opened once; it goes from the system's cache to the sockets.
 //
-//   send_file 7008 photo.jpg
+//   send_file photo.jpg
 //   nc 127.0.0.1 7008 | tail -n +2 >copy.jpg
 
 #include <opslot/open_file.hpp>
@@ -58,7 +58,8 @@ class server
     opslot::open_file file_;
 
 public:
-    server(asio::io_context& io, tcp::endpoint const& at, char const* file)
+    server(
+        asio::io_context& io, tcp::endpoint const& at, std::string const& file)
         : acceptor_(io, at)
         , file_(file)
     {
@@ -66,6 +67,8 @@ public:
     }
 
     tcp::endpoint local_endpoint() const { return acceptor_.local_endpoint(); }
+
+    void stop() { acceptor_.close(); } // and what is being sent goes on
 
 private:
     void accept()
@@ -84,14 +87,15 @@ private:
 
 int main(int argc, char* argv[])
 {
-    if (argc != 3)
-    {
-        std::cerr << "usage: send_file port file" << std::endl;
-        return 2;
-    }
-    return support::server_main(2, argv, {7008}, [&](auto const& options) {
-        asio::io_context io(1);
-        server files(io, options.endpoint(), argv[2]);
-        support::run(io, files.local_endpoint());
-    });
+    std::string file;
+    return support::server_main(
+        argc,
+        argv,
+        {7008},
+        {{"file", file, "what each client gets"}},
+        [&](auto const& options) {
+            asio::io_context io(1);
+            server files(io, options.endpoint(), file);
+            support::run(io, files);
+        });
 }

@@ -4,7 +4,7 @@
 // Sends back each datagram that it receives. Sixteen contexts are at work, so
 // an answer that has to wait does not keep the next datagrams waiting.
 //
-//   udp_echo 7007
+//   udp_echo
 //   nc -u 127.0.0.1 7007
 
 #include <opslot/udp.hpp>
@@ -29,6 +29,7 @@ class echo
     // The buffers stand before the contexts, to be there when these go.
     std::array<std::array<char, 65536>, 16> storage_; // for the largest ones
     std::array<context, 16> contexts_;
+    bool is_stopped_ = false;
 
 public:
     echo(asio::io_context& io, udp::endpoint const& endpoint)
@@ -45,26 +46,49 @@ public:
 
     udp::endpoint local_endpoint() const { return socket_.local_endpoint(); }
 
+    // Receives nothing more; answers that wait still go out.
+    void stop()
+    {
+        is_stopped_ = true;
+        for (context& each : contexts_)
+        {
+            if (each.last_operation() == opslot::operation_kind::receive_from)
+            {
+                each.cancel();
+            }
+        }
+    }
+
 private:
     // Each context receives a datagram and sends it back, in turn. It starts
     // what is next until that is pending.
     void go_on(context& c)
     {
-        while (start_next(c) == opslot::completed)
+        while (!is_over(c) && start_next(c) == opslot::completed)
         {}
+    }
+
+    // What went wrong with a datagram ends nothing.
+    bool has_received(context const& c) const
+    {
+        return c.last_operation() == opslot::operation_kind::receive_from &&
+               !c.error();
+    }
+
+    bool is_over(context const& c) const
+    {
+        return is_stopped_ && !has_received(c);
     }
 
     opslot::start_result start_next(context& c)
     {
-        // What went wrong with a datagram ends nothing.
-        if (c.last_operation() == opslot::operation_kind::receive_from &&
-            !c.error())
+        if (has_received(c))
         {
             c.endpoint(c.sender());
             c.slice(0, c.bytes_transferred());
             return socket_.start_send_to(c);
         }
-        c.slice(0, storage_[0].size());
+        c.slice();
         return socket_.start_receive_from(c);
     }
 };
@@ -77,7 +101,6 @@ int main(int argc, char* argv[])
         auto const loopback = options.endpoint();
         asio::io_context io(1);
         echo server(io, {loopback.address(), loopback.port()});
-        auto const bound = server.local_endpoint();
-        support::run(io, {bound.address(), bound.port()});
+        support::run(io, server);
     });
 }

@@ -47,15 +47,17 @@ void print_at_signal(boost::asio::signal_set& signals, Print print)
 }
 
 /// As `run`, for a server with a pool, and prints its figures: at SIGUSR1, and
-/// when it has ended.
+/// when it is to end.
 template<typename Server>
 void run_with_figures(boost::asio::io_context& io, Server& server)
 {
     auto const print = [&] { print_figures(io, server.pool().statistics()); };
     boost::asio::signal_set signals(io, SIGUSR1);
     print_at_signal(signals, print);
-    run(io, server.local_endpoint());
+    run_until_signal(io, server.local_endpoint());
     print();
+    signals.cancel();
+    finish(io, server);
 }
 
 } // namespace support

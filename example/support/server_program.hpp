@@ -16,32 +16,38 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/system/error_code.hpp>
 
-#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstddef>
 #include <exception>
 #include <filesystem>
 #include <iostream>
-#include <limits>
 #include <memory>
 #include <stdexcept>
-#include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
+#include <vector>
+
+#include "command_line.hpp"
 
 namespace support {
 
-/// What the command line of a server says.
+/// What the command lines of servers say.
 struct server_options
 {
     /// Where to listen, on the loopback address; 0: any free port.
     unsigned short port = 0;
 
+    /// How many threads serve; 0: it is one, and the command line has no such
+    /// option.
+    unsigned threads = 0;
+
     /// The most connections at a time; 0: the server knows no limit, and its
-    /// command line no such argument.
+    /// command line has no such option.
     std::size_t connections = 0;
+
+    /// All threads run one `io_context`, instead of one each.
+    bool is_shared = false;
 
     boost::asio::ip::tcp::endpoint endpoint() const
     {
@@ -49,46 +55,11 @@ struct server_options
     }
 };
 
-/// Reads an argument. Throws `std::invalid_argument`.
-template<typename Number>
-Number read_number(std::string name, std::string_view text, Number least)
-{
-    Number number = 0;
-    auto const end = text.data() + text.size();
-    auto const result = std::from_chars(text.data(), end, number);
-    if (result.ec != std::errc() || result.ptr != end || number < least)
-    {
-        auto const most = std::numeric_limits<Number>::max();
-        throw std::invalid_argument(
-            name + " must be a number from " + std::to_string(least) + " to " +
-            std::to_string(most) + ", not \"" + std::string(text) + '"');
-    }
-    return number;
-}
+/** The `main` of a server.
 
-/// Reads the command line over the defaults. Throws `std::invalid_argument`.
-inline server_options
-read_options(int argc, char const* const argv[], server_options options)
-{
-    if (argc > (options.connections ? 3 : 2))
-    {
-        throw std::invalid_argument("too many arguments");
-    }
-    if (argc > 1)
-    {
-        options.port = read_number<unsigned short>("port", argv[1], 0);
-    }
-    if (argc > 2)
-    {
-        options.connections =
-            read_number<std::size_t>("connections", argv[2], 1);
-    }
-    return options;
-}
+    @param options What holds for what the command line does not say.
 
-/** The `main` of a server: `[port [connections]]`, or `--help`.
-
-    @param defaults What holds for the arguments that are not there.
+    @param more What it may say besides.
 
     @param body Called with the options. An exception ends the program with
     a message.
@@ -98,29 +69,55 @@ read_options(int argc, char const* const argv[], server_options options)
 */
 template<typename Body>
 int server_main(
-    int argc, char const* const argv[], server_options defaults, Body body)
+    int argc,
+    char const* const argv[],
+    server_options options,
+    std::vector<option> more,
+    Body body)
 {
     auto const name = std::filesystem::path(argv[0]).filename().string();
-    auto const usage =
-        "usage: " + name +
-        (defaults.connections ? " [port [connections]]" : " [port]");
-    if (argc == 2 && argv[1] == std::string_view("--help"))
+    std::vector<option> all{
+        {"--port", options.port, "where to listen; 0: any free port"}};
+    if (options.threads != 0)
     {
-        std::cout << usage << std::endl;
-        return 0;
+        all.emplace_back(
+            "--threads",
+            options.threads,
+            "how many serve, each with an io_context of its own",
+            1u);
+        all.emplace_back(
+            "--shared", options.is_shared, "with one io_context for all");
+    }
+    if (options.connections != 0)
+    {
+        all.emplace_back(
+            "--connections",
+            options.connections,
+            "the most at a time",
+            std::size_t(1));
+    }
+    all.insert(all.end(), more.begin(), more.end());
+    for (int i = 1; i < argc; ++i)
+    {
+        if (argv[i] == std::string_view("--help"))
+        {
+            std::cout << describe(name, all) << std::endl;
+            return 0;
+        }
     }
     try
     {
-        defaults = read_options(argc, argv, defaults);
+        read_command_line(argc, argv, all);
     }
     catch (std::invalid_argument const& e)
     {
-        std::cerr << name << ": " << e.what() << '\n' << usage << std::endl;
+        std::cerr << name << ": " << e.what() << '\n'
+                  << describe(name, all) << std::endl;
         return 2;
     }
     try
     {
-        body(defaults);
+        body(std::as_const(options));
         return 0;
     }
     catch (std::exception const& e)
@@ -130,15 +127,65 @@ int server_main(
     }
 }
 
-/// Says where a server listens, and runs it until SIGINT or SIGTERM. What is
-/// pending then ends with the `io_context`.
-inline void
-run(boost::asio::io_context& io, boost::asio::ip::tcp::endpoint const& endpoint)
+/// The same for a server that has no options of its own.
+template<typename Body>
+int server_main(
+    int argc, char const* const argv[], server_options options, Body body)
+{
+    return server_main(argc, argv, options, {}, body);
+}
+
+/// Says where a server listens, and runs it until SIGINT or SIGTERM; another
+/// one then ends the program at once.
+template<typename Endpoint>
+void run_until_signal(boost::asio::io_context& io, Endpoint const& endpoint)
 {
     boost::asio::signal_set signals(io, SIGINT, SIGTERM);
     signals.async_wait([&](boost::system::error_code, int) { io.stop(); });
     std::cout << "listening on " << endpoint << std::endl;
     io.run();
+}
+
+/** Lets a server that was stopped finish what it has begun.
+
+    @param server Has a function `stop`, after which it accepts nothing more,
+    and ends its connections as soon as the replies are sent to what has
+    arrived.
+
+    Who does not take its replies in time does not get them.
+*/
+template<typename Server>
+void finish(boost::asio::io_context& io, Server& server)
+{
+    io.restart();
+    server.stop();
+    io.run_for(std::chrono::seconds(2));
+}
+
+/// Runs a server until a signal, and lets it finish.
+template<typename Server>
+void run(boost::asio::io_context& io, Server& server)
+{
+    run_until_signal(io, server.local_endpoint());
+    finish(io, server);
+}
+
+/// Makes a socket receive the end of its stream, after what has arrived.
+template<typename Socket>
+void end_receiving(Socket& socket)
+{
+    boost::system::error_code ignored;
+    socket.shutdown(Socket::shutdown_receive, ignored);
+}
+
+/// The same for a range of pointers to sockets.
+template<typename Iterator>
+void end_receiving(Iterator first, Iterator last)
+{
+    for (; first != last; ++first)
+    {
+        end_receiving(**first);
+    }
 }
 
 /** Calls `again` a little later, after an accept that has failed.

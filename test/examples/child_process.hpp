@@ -169,7 +169,7 @@ private:
     command(std::string const& name, std::vector<std::string> more)
     {
         std::vector<std::string> all{
-            std::string(OPSLOT_EXAMPLE_DIR "/") + name, "0"};
+            std::string(OPSLOT_EXAMPLE_DIR "/") + name, "--port", "0"};
         all.insert(all.end(), more.begin(), more.end());
         return all;
     }

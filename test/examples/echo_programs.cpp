@@ -11,6 +11,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <chrono>
+#include <list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,8 +27,9 @@ using examples::client;
 using examples::example_process;
 using examples::pattern;
 
-auto const programs = boost::unit_test::data::make(
-    std::vector<std::string>{"echo_server", "pooled_server", "coroutine_echo"});
+std::vector<std::string> const all_programs{
+    "echo_server", "pooled_server", "coroutine_echo"};
+auto const programs = boost::unit_test::data::make(all_programs);
 
 // UndefinedBehaviorSanitizer, which comes with the other one here, opens a
 // pipe to look at memory, and takes objects for broken if it cannot.
@@ -51,19 +53,34 @@ bool echoes(client& c, std::string_view bytes)
 
 BOOST_DATA_TEST_CASE(a_wrong_argument_shows_the_usage, programs, program)
 {
+    std::string const path = OPSLOT_EXAMPLE_DIR "/" + program;
     for (char const* argument : {"", "port", "-1", "70000", "1x"})
     {
-        child_process child(
-            {std::string(OPSLOT_EXAMPLE_DIR "/") + program, argument});
+        child_process child({path, "--port", argument});
         BOOST_TEST(child.wait() == 2);
     }
+    for (char const* argument : {"", "7007", "--port", "-port", "--nonsense"})
+    {
+        child_process child({path, argument});
+        BOOST_TEST(child.wait() == 2);
+    }
+}
+
+BOOST_DATA_TEST_CASE(help_is_shown, programs, program)
+{
+    child_process child(
+        {OPSLOT_EXAMPLE_DIR "/" + program, "--nonsense", "--help"});
+    BOOST_TEST(
+        child.read_line().find("usage: " + program + " [--port N]") == 0u);
+    BOOST_TEST(child.wait() == 0);
 }
 
 BOOST_DATA_TEST_CASE(a_port_in_use_is_an_error, programs, program)
 {
     example_process first(program);
     child_process second(
-        {std::string(OPSLOT_EXAMPLE_DIR "/") + program,
+        {OPSLOT_EXAMPLE_DIR "/" + program,
+         "--port",
          std::to_string(first.port())});
     BOOST_TEST(second.wait() == 1);
     BOOST_TEST(first.terminate() == 0);
@@ -92,6 +109,29 @@ BOOST_DATA_TEST_CASE(a_signal_closes_the_connections, programs, program)
     {
         BOOST_TEST(each.receive_some() == "");
     }
+}
+
+BOOST_DATA_TEST_CASE(what_has_arrived_is_answered_first, programs, program)
+{
+    example_process server(program);
+    std::string const bytes = pattern(50'000);
+    std::vector<client> clients;
+    for (int i = 0; i != 20; ++i)
+    {
+        BOOST_TEST_REQUIRE(
+            echoes(clients.emplace_back(server.port(), 4096), "x"));
+    }
+    for (client& each : clients)
+    {
+        each.send(bytes);
+    }
+    server.signal(SIGTERM);
+    for (client& each : clients)
+    {
+        bool const is_same = each.receive_all() == bytes;
+        BOOST_TEST(is_same);
+    }
+    BOOST_TEST(server.wait() == 0);
 }
 
 BOOST_DATA_TEST_CASE(many_connections_are_served_at_once, programs, program)
@@ -191,13 +231,26 @@ BOOST_DATA_TEST_CASE(a_slow_reader_delays_nobody, programs, program)
     BOOST_TEST(server.terminate() == 0);
 }
 
-BOOST_DATA_TEST_CASE(a_stuck_send_does_not_hinder_the_end, programs, program)
+// All at the same time: each gives its client two seconds.
+BOOST_AUTO_TEST_CASE(a_stuck_send_does_not_hinder_the_end)
 {
-    example_process server(program);
-    client slow(server.port(), 4096);
-    while (slow.send_some(pattern(100'000)) != 0)
-    {}
-    BOOST_TEST(server.terminate() == 0);
+    std::list<example_process> servers;
+    std::vector<client> clients;
+    for (std::string const& program : all_programs)
+    {
+        example_process& server = servers.emplace_back(program);
+        client& slow = clients.emplace_back(server.port(), 4096);
+        while (slow.send_some(pattern(100'000)) != 0)
+        {}
+    }
+    for (example_process& server : servers)
+    {
+        server.signal(SIGTERM);
+    }
+    for (example_process& server : servers)
+    {
+        BOOST_TEST(server.wait() == 0);
+    }
 }
 
 BOOST_DATA_TEST_CASE(without_descriptors_clients_wait, programs, program)

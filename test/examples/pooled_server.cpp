@@ -93,7 +93,7 @@ BOOST_AUTO_TEST_CASE(no_connection_allocates, *where_allocations_are_seen())
 
 BOOST_AUTO_TEST_CASE(clients_beyond_the_limit_wait)
 {
-    example_process server("pooled_server", {"2"});
+    example_process server("pooled_server", {"--connections", "2"});
     client first(server.port());
     client second(server.port());
     first.send("first");
@@ -115,7 +115,7 @@ BOOST_AUTO_TEST_CASE(clients_beyond_the_limit_wait)
 
 BOOST_AUTO_TEST_CASE(the_figures_come_at_the_end_too)
 {
-    example_process server("pooled_server", {"40"});
+    example_process server("pooled_server", {"--connections", "40"});
     client c(server.port());
     c.send("x");
     BOOST_TEST(c.receive(1) == "x");

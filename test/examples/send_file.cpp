@@ -80,10 +80,12 @@ BOOST_AUTO_TEST_CASE(a_file_that_shrinks_ends_the_stream_early)
 
 BOOST_AUTO_TEST_CASE(what_is_no_file_ends_the_program_with_a_message)
 {
-    child_process missing({command[0], "0", "/nowhere/at/all"});
+    child_process missing({command[0], "--port", "0", "/nowhere/at/all"});
     BOOST_TEST(missing.wait() == 1);
-    child_process directory({command[0], "0", "/"});
+    child_process directory({command[0], "--port", "0", "/"});
     BOOST_TEST(directory.wait() == 1);
-    child_process nonsense({command[0], "port", "/"});
+    child_process nonsense({command[0], "--port", "port", "/"});
     BOOST_TEST(nonsense.wait() == 2);
+    child_process nothing({command[0], "--port", "0"});
+    BOOST_TEST(nothing.wait() == 2);
 }

@@ -45,7 +45,7 @@ int app_main(int argc, char* argv[])
         argc, argv, {}, [](support::server_options const& options) {
             asio::io_context io(1);
             Server server(io, options.endpoint());
-            support::run(io, server.local_endpoint());
+            support::run_until_signal(io, server.local_endpoint());
         });
 }
 
