@@ -14,11 +14,15 @@
 
 namespace http {
 
-/// What the head of a request says.
+/// What the head of a request says. The texts are parts of what was parsed
+/// last, and valid as long as that is; a field that is not there is empty.
 struct request
 {
-    /// A part of what was parsed last, and valid as long as that is.
     std::string_view target;
+    std::string_view range;
+    std::string_view if_range;
+    std::string_view if_modified_since;
+    bool is_get = false;
     bool is_head = false;
     bool is_1_0 = false;
     bool expects_continue = false;
@@ -55,7 +59,10 @@ public:
             is_last = parse_line(in.substr(size_, end - size_));
             size_ = end + 1;
         }
-        request_.target = in.substr(target_begin_, target_size_);
+        request_.target = target_.of(in);
+        request_.range = range_.of(in);
+        request_.if_range = if_range_.of(in);
+        request_.if_modified_since = if_modified_since_.of(in);
         return refusal_.empty() ? result::complete : result::refused;
     }
 
@@ -69,6 +76,26 @@ public:
     std::size_t size() const { return size_; }
 
 private:
+    // Where something stands in what has arrived, which may move.
+    struct part
+    {
+        std::size_t begin = 0;
+        std::size_t size = 0;
+
+        std::string_view of(std::string_view in) const
+        {
+            return in.substr(begin, size);
+        }
+    };
+
+    // Where a piece of the line stands that begins at `size_`.
+    part part_of(std::string_view line, std::string_view piece) const
+    {
+        return {
+            size_ + static_cast<std::size_t>(piece.data() - line.data()),
+            piece.size()};
+    }
+
     // True: it was the last line.
     bool parse_line(std::string_view line)
     {
@@ -86,7 +113,7 @@ private:
         return false;
     }
 
-    bool has_request_line() const { return target_size_ != 0; }
+    bool has_request_line() const { return target_.size != 0; }
 
     void parse_request_line(std::string_view line)
     {
@@ -103,13 +130,13 @@ private:
             return refuse("400 Bad Request");
         }
         request_.is_1_0 = version == "HTTP/1.0";
+        request_.is_get = line.substr(0, first) == "GET";
         request_.is_head = line.substr(0, first) == "HEAD";
         if (target.empty() || target.find_first_of(" \t") != target.npos)
         {
             return refuse("400 Bad Request");
         }
-        target_begin_ = size_ + first + 1;
-        target_size_ = target.size();
+        target_ = part_of(line, target);
     }
 
     void parse_field(std::string_view line)
@@ -132,6 +159,18 @@ private:
         else if (same(name, "Content-Length"))
         {
             parse_body_size(value);
+        }
+        else if (same(name, "Range"))
+        {
+            range_ = part_of(line, value);
+        }
+        else if (same(name, "If-Range"))
+        {
+            if_range_ = part_of(line, value);
+        }
+        else if (same(name, "If-Modified-Since"))
+        {
+            if_modified_since_ = part_of(line, value);
         }
         else if (same(name, "Transfer-Encoding"))
         {
@@ -228,8 +267,10 @@ private:
     std::string_view refusal_;
     // How much was read: where the next line begins.
     std::size_t size_ = 0;
-    std::size_t target_begin_ = 0;
-    std::size_t target_size_ = 0;
+    part target_;
+    part range_;
+    part if_range_;
+    part if_modified_since_;
     std::optional<std::uint64_t> body_size_;
     bool has_host_ = false;
     bool wants_close_ = false;

@@ -23,18 +23,7 @@ auto const servers = boost::unit_test::data::make(
 // Prints the body, and then the status and how many connections were made.
 bool curl(std::vector<std::string> const& arguments, std::string& output)
 {
-    std::vector<std::string> command{
-        "curl",
-        "-q",
-        "-s",
-        "--noproxy",
-        "*",
-        "-m",
-        "20",
-        "-w",
-        "%{http_code} %{num_connects}\n"};
-    command.insert(command.end(), arguments.begin(), arguments.end());
-    return apps::run_client(command, output);
+    return apps::run_curl("%{http_code} %{num_connects}\n", arguments, output);
 }
 
 std::string url_of(app_process const& server)

@@ -7,33 +7,15 @@
 // The applications are started and talked to as the examples are; the build
 // names their directory instead.
 
-#include <boost/test/unit_test.hpp>
-
-#include <string>
-#include <utility>
-#include <vector>
-
 #include "examples/support.hpp"
+#include "examples/tools.hpp"
 
 namespace apps {
 
 using app_process = examples::example_process;
 
-/// What a client that ends by itself has printed. Fails the test if it ends in
-/// any other way than well; a client that is not installed is only reported.
-inline bool run_client(std::vector<std::string> command, std::string& output)
-{
-    std::string const name = command.front();
-    examples::child_process client(std::move(command));
-    if (!client.is_started())
-    {
-        BOOST_TEST_MESSAGE("skipped: there is no " << name);
-        return false;
-    }
-    output = client.read_all();
-    BOOST_TEST(client.wait() == 0);
-    return true;
-}
+using examples::run_curl;
+using examples::run_tool;
 
 } // namespace apps
 

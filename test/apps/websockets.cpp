@@ -60,7 +60,7 @@ BOOST_DATA_TEST_CASE(messages_come_back, servers, program)
     bool const is_secure = program.find("secure") != program.npos;
     app_process server(program);
     std::string output;
-    if (!apps::run_client(
+    if (!apps::run_tool(
             {OPSLOT_PYTHON,
              "-c",
              client,

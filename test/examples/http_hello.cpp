@@ -14,13 +14,14 @@
 #include <string_view>
 #include <vector>
 
+#include "tools.hpp"
+
 #define main http_hello_main
 #include "../../example/http_hello.cpp"
 #undef main
 
 namespace {
 
-using examples::child_process;
 using examples::client;
 using examples::example_process;
 
@@ -275,21 +276,6 @@ BOOST_AUTO_TEST_CASE(resets_and_signals_are_survived)
     BOOST_TEST(idle.receive_all() == "");
 }
 
-// Runs a client of the system; false, with a message, if it is not there.
-bool run_tool(std::vector<std::string> command, std::string& output)
-{
-    std::string const name = command.front();
-    child_process tool(std::move(command));
-    if (!tool.is_started())
-    {
-        BOOST_TEST_MESSAGE("skipped: there is no " << name << " here");
-        return false;
-    }
-    output = tool.read_all();
-    BOOST_TEST(tool.wait() == 0);
-    return true;
-}
-
 BOOST_AUTO_TEST_CASE(curl_is_content)
 {
     example_process server("http_hello");
@@ -297,12 +283,8 @@ BOOST_AUTO_TEST_CASE(curl_is_content)
         "http://127.0.0.1:" + std::to_string(server.port()) + '/';
     std::string const format = "%{http_code} %{num_connects}\n";
     std::string output;
-    std::vector<std::string> const curl{
-        "curl", "-q", "-s", "--noproxy", "*", "-m", "20", "-w", format};
     auto const run = [&](std::vector<std::string> const& more) {
-        auto command = curl;
-        command.insert(command.end(), more.begin(), more.end());
-        return run_tool(command, output);
+        return examples::run_curl(format, more, output);
     };
     if (!run({url, url}))
     {
@@ -325,21 +307,10 @@ BOOST_AUTO_TEST_CASE(curl_is_content)
 BOOST_AUTO_TEST_CASE(wrk_is_content)
 {
     example_process server("http_hello");
+    std::string const url =
+        "http://127.0.0.1:" + std::to_string(server.port()) + '/';
     std::string output;
-    if (!run_tool(
-            {"wrk",
-             "-t1",
-             "-c50",
-             "-d1s",
-             "http://127.0.0.1:" + std::to_string(server.port()) + '/'},
-            output))
-    {
-        return;
-    }
-    BOOST_TEST(output.find("requests in") != output.npos, output);
-    BOOST_TEST(output.find(" 0 requests in") == output.npos, output);
-    BOOST_TEST(output.find("Socket errors") == output.npos, output);
-    BOOST_TEST(output.find("Non-2xx") == output.npos, output);
+    BOOST_TEST(examples::wrk_is_content(url, output), output);
     BOOST_TEST(server.terminate() == 0);
 }
 
