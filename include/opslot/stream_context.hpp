@@ -31,7 +31,9 @@ inline namespace OPSLOT_ABI {
 class stream_context : public buffer_context
 {
 public:
-    stream_context() noexcept = default;
+    // Not defaulted, or it would be an aggregate in C++17, and `{}` would try
+    // to initialize its base.
+    stream_context() noexcept {}
 
     /// Withdraws a pending operation.
     ~stream_context() = default;

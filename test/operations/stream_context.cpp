@@ -132,6 +132,19 @@ struct fixture
 
 BOOST_FIXTURE_TEST_SUITE(stream_contexts, fixture)
 
+BOOST_AUTO_TEST_CASE(empty_braces_make_one)
+{
+    static_assert(!std::is_aggregate_v<stream_context>);
+
+    struct session
+    {
+        stream_context rx, tx;
+    } const s{{}, {}};
+
+    BOOST_TEST(!s.rx.is_pending());
+    BOOST_TEST(!s.tx.is_pending());
+}
+
 BOOST_AUTO_TEST_CASE(a_new_context_has_defaults)
 {
     BOOST_TEST(c.buffer().size() == 0u);
