@@ -13,6 +13,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -49,6 +50,11 @@ public:
             fail("connect");
         }
     }
+
+    /// One that is connected.
+    explicit client(descriptor socket)
+        : socket_(std::move(socket))
+    {}
 
     /// Sends what the system takes at once; returns how much.
     std::size_t send_some(std::string_view bytes)
@@ -135,6 +141,22 @@ public:
         return is_ready(socket_.get(), POLLIN, time);
     }
 
+    /// True if the system takes more bytes before `time`.
+    bool takes_more(std::chrono::milliseconds time) const
+    {
+        return is_ready(socket_.get(), POLLOUT, time);
+    }
+
+    /// True if the other end has closed or reset the connection, or does so
+    /// in time.
+    bool is_closed() const
+    {
+        pollfd p{socket_.get(), 0, 0}; // POLLHUP and POLLERR come unasked
+        int const time =
+            static_cast<int>(std::chrono::milliseconds(patience).count());
+        return ::poll(&p, 1, time) == 1;
+    }
+
     void end_sending() { ::shutdown(socket_.get(), SHUT_WR); }
 
     /// Closes the connection by a reset.
@@ -158,6 +180,43 @@ private:
     }
 
     descriptor socket_;
+};
+
+/// A server on a plain socket, of which the test plays the part.
+class plain_server
+{
+public:
+    plain_server()
+        : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0))
+    {
+        address_.sin_family = AF_INET;
+        address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        auto* const address = reinterpret_cast<sockaddr*>(&address_);
+        socklen_t size = sizeof(address_);
+        if (::bind(socket_.get(), address, size) != 0 ||
+            ::listen(socket_.get(), 100) != 0 ||
+            ::getsockname(socket_.get(), address, &size) != 0)
+        {
+            fail("plain_server");
+        }
+    }
+
+    unsigned short port() const { return ntohs(address_.sin_port); }
+
+    /// The next connection.
+    client accept() const
+    {
+        if (!is_ready(socket_.get(), POLLIN))
+        {
+            throw std::runtime_error("nobody connects");
+        }
+        return client(descriptor(
+            ::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC)));
+    }
+
+private:
+    descriptor socket_;
+    sockaddr_in address_{};
 };
 
 /// Bytes in which a displaced part shows.
