@@ -147,14 +147,11 @@ public:
         return is_ready(socket_.get(), POLLOUT, time);
     }
 
-    /// True if the other end has closed or reset the connection, or does so
-    /// in time.
-    bool is_closed() const
+    /// True if the other end has reset the connection, or does so in time, or
+    /// both ends have closed it.
+    bool is_closed(std::chrono::milliseconds time = patience) const
     {
-        pollfd p{socket_.get(), 0, 0}; // POLLHUP and POLLERR come unasked
-        int const time =
-            static_cast<int>(std::chrono::milliseconds(patience).count());
-        return ::poll(&p, 1, time) == 1;
+        return is_ready(socket_.get(), 0, time); // POLLHUP, POLLERR: unasked
     }
 
     void end_sending() { ::shutdown(socket_.get(), SHUT_WR); }
