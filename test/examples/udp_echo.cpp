@@ -10,8 +10,9 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
-#include <string_view>
 #include <vector>
+
+#include "datagram_client.hpp"
 
 #define main udp_echo_main
 #include "../../example/udp_echo.cpp"
@@ -19,6 +20,7 @@
 
 namespace {
 
+using examples::datagram_client;
 using examples::example_process;
 using examples::pattern;
 
@@ -27,41 +29,6 @@ allocations_are_seen(boost::unit_test::test_unit_id)
 {
     return opslot::testing::allocation_counter::available();
 }
-
-// A client on a plain socket.
-class datagram_client
-{
-public:
-    explicit datagram_client(unsigned short port)
-        : socket_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0))
-    {
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_port = htons(port);
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        if (::connect(
-                socket_.get(),
-                reinterpret_cast<sockaddr*>(&address),
-                sizeof(address)) != 0)
-        {
-            examples::fail("connect");
-        }
-    }
-
-    void send(std::string_view bytes)
-    {
-        if (::send(socket_.get(), bytes.data(), bytes.size(), 0) !=
-            static_cast<ssize_t>(bytes.size()))
-        {
-            examples::fail("send");
-        }
-    }
-
-    std::string receive() { return examples::read_some(socket_.get()); }
-
-private:
-    examples::descriptor socket_;
-};
 
 void traffic(unsigned short port, std::function<void()> const& next_step)
 {
