@@ -14,7 +14,8 @@ packages=(
     libboost1.81-dev libboost1.81-tools-dev libboost-test1.81-dev
     libboost-program-options1.81-dev libboost-json1.81-dev
     libboost-context1.81-dev libssl-dev libwebsocketpp-dev
-    libuv1-dev wrk curl openssl redis-tools ldnsutils python3-websockets valgrind strace
+    libuv1-dev wrk curl openssl redis-tools ldnsutils python3-websockets
+    valgrind strace
 )
 
 # What comes after the packages.
