@@ -14,10 +14,11 @@
 
 #include <array>
 #include <chrono>
-#include <exception>
 #include <iostream>
 #include <string>
 #include <string_view>
+
+#include "support/command_line.hpp"
 
 namespace asio = boost::asio;
 using tcp = opslot::tcp;
@@ -72,18 +73,12 @@ bool talk(std::string_view host, std::string_view service, std::string line)
 
 int main(int argc, char* argv[])
 {
-    if (argc != 4)
-    {
-        std::cerr << "usage: connect_by_name host service line" << std::endl;
-        return 2;
-    }
-    try
-    {
-        return talk(argv[1], argv[2], std::string(argv[3]) + '\n') ? 0 : 1;
-    }
-    catch (std::exception const& e)
-    {
-        std::cerr << e.what() << std::endl;
-        return 2;
-    }
+    std::string host, service, line;
+    return support::program_main(
+        argc,
+        argv,
+        {{"host", host, "a name or an address"},
+         {"service", service, "a port, or its name"},
+         {"line", line, "what to send"}},
+        [&] { return talk(host, service, line + '\n') ? 0 : 1; });
 }

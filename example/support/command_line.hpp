@@ -5,7 +5,11 @@
 // Distributed under the Boost Software License, Version 1.0.
 
 #include <charconv>
+#include <cstddef>
+#include <exception>
+#include <filesystem>
 #include <functional>
+#include <iostream>
 #include <limits>
 #include <stdexcept>
 #include <string>
@@ -157,6 +161,53 @@ describe(std::string const& program, std::vector<option> const& options)
         lines += '\n' + name + each.help();
     }
     return usage + lines;
+}
+
+/** The `main` of a program.
+
+    @param options What its command line may say, besides `--help`.
+
+    @param body Called when all of it was read. It returns the exit status; an
+    exception ends the program with a message.
+
+    @return The exit status: that of `body`, 1 after an exception, 2 for a
+    command line that makes no sense.
+*/
+template<typename Body>
+int program_main(
+    int argc,
+    char const* const argv[],
+    std::vector<option> const& options,
+    Body body)
+{
+    auto const name = std::filesystem::path(argv[0]).filename().string();
+    for (int i = 1; i < argc; ++i)
+    {
+        if (argv[i] == std::string_view("--help"))
+        {
+            std::cout << describe(name, options) << std::endl;
+            return 0;
+        }
+    }
+    try
+    {
+        read_command_line(argc, argv, options);
+    }
+    catch (std::invalid_argument const& e)
+    {
+        std::cerr << name << ": " << e.what() << '\n'
+                  << describe(name, options) << std::endl;
+        return 2;
+    }
+    try
+    {
+        return body();
+    }
+    catch (std::exception const& e)
+    {
+        std::cerr << name << ": " << e.what() << std::endl;
+        return 1;
+    }
 }
 
 } // namespace support

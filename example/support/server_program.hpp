@@ -19,12 +19,8 @@
 #include <chrono>
 #include <csignal>
 #include <cstddef>
-#include <exception>
-#include <filesystem>
 #include <iostream>
 #include <memory>
-#include <stdexcept>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -61,11 +57,9 @@ struct server_options
 
     @param more What it may say besides.
 
-    @param body Called with the options. An exception ends the program with
-    a message.
+    @param body Called with the options.
 
-    @return The exit status: 0, 1 after an exception, 2 for a command line
-    that makes no sense.
+    @return The exit status, see @ref program_main.
 */
 template<typename Body>
 int server_main(
@@ -75,7 +69,6 @@ int server_main(
     std::vector<option> more,
     Body body)
 {
-    auto const name = std::filesystem::path(argv[0]).filename().string();
     std::vector<option> all{
         {"--port", options.port, "where to listen; 0: any free port"}};
     if (options.threads != 0)
@@ -97,34 +90,10 @@ int server_main(
             std::size_t(1));
     }
     all.insert(all.end(), more.begin(), more.end());
-    for (int i = 1; i < argc; ++i)
-    {
-        if (argv[i] == std::string_view("--help"))
-        {
-            std::cout << describe(name, all) << std::endl;
-            return 0;
-        }
-    }
-    try
-    {
-        read_command_line(argc, argv, all);
-    }
-    catch (std::invalid_argument const& e)
-    {
-        std::cerr << name << ": " << e.what() << '\n'
-                  << describe(name, all) << std::endl;
-        return 2;
-    }
-    try
-    {
+    return program_main(argc, argv, all, [&] {
         body(std::as_const(options));
         return 0;
-    }
-    catch (std::exception const& e)
-    {
-        std::cerr << name << ": " << e.what() << std::endl;
-        return 1;
-    }
+    });
 }
 
 /// The same for a server that has no options of its own.
