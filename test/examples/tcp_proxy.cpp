@@ -132,7 +132,7 @@ BOOST_AUTO_TEST_CASE(who_does_not_read_stops_the_other_end)
 
 BOOST_AUTO_TEST_CASE(a_silent_connection_ends)
 {
-    passage p({"--idle-ms", "100"});
+    passage p({"--idle-ms", "500"});
     p.near.send("x");
     BOOST_TEST(p.far.receive(1) == "x");
     BOOST_TEST(p.near.receive_all() == "");
@@ -142,8 +142,8 @@ BOOST_AUTO_TEST_CASE(a_silent_connection_ends)
 
 BOOST_AUTO_TEST_CASE(a_connection_that_is_used_one_way_does_not_end)
 {
-    passage p({"--idle-ms", "300"});
-    for (int i = 0; i != 20; ++i)
+    passage p({"--idle-ms", "1000"});
+    for (int i = 0; i != 30; ++i)
     {
         p.far.send("x");
         BOOST_TEST_REQUIRE(p.near.receive(1) == "x");
@@ -157,7 +157,7 @@ BOOST_AUTO_TEST_CASE(a_connection_that_is_used_one_way_does_not_end)
 
 BOOST_AUTO_TEST_CASE(a_stuck_connection_ends)
 {
-    passage p({"--idle-ms", "100"});
+    passage p({"--idle-ms", "500"});
     send_until_stuck(p.near);
     BOOST_TEST(p.near.is_closed());
     BOOST_TEST(p.proxy.terminate() == 0);
