@@ -33,6 +33,7 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 using tcp = opslot::tcp;
 
+//[session
 // Errors are results here, not exceptions: a connection that ends is no
 // surprise.
 constexpr auto token = asio::as_tuple(asio::deferred);
@@ -63,6 +64,8 @@ asio::awaitable<void> converse(tcp::socket& socket)
         }
     }
 }
+
+//]
 
 class server
 {

@@ -21,12 +21,15 @@
 using opslot::buffer_slab, opslot::completed, opslot::operation_kind;
 using tcp = opslot::tcp;
 
+//[connection
 // The context of a connection, with all else that one needs.
 struct connection : opslot::stream_context
 {
     tcp::accept_context accept;
     std::optional<tcp::socket> socket;
 };
+
+//]
 
 class server
 {
@@ -35,6 +38,7 @@ class server
     opslot::context_pool<connection> pool_; // 1. Have contexts, all of them.
 
 public:
+    //[pool
     server(boost::asio::io_context& io, tcp::endpoint at, buffer_slab& slab)
         : acceptor_(io, at)
         , pool_(io, {slab.size(), slab.size()}, [&](auto& c, auto index) {
@@ -55,6 +59,8 @@ public:
         }
     }
 
+    //]
+
     tcp::endpoint local_endpoint() const { return acceptor_.local_endpoint(); }
 
     auto const& pool() const { return pool_; }
@@ -66,6 +72,7 @@ public:
     }
 
 private:
+    //[accept
     // Accepts when there is a context: clients beyond the limit wait.
     void acquire()
     {
@@ -88,6 +95,9 @@ private:
         acquire();
     }
 
+    //]
+
+    //[go_on
     // 4. Pending: the handler goes on here. 5. Completed: the result is there.
     // 6. Start the next operation; without one, the pool has it back.
     void go_on(connection& c, opslot::start_result result = completed)
@@ -104,14 +114,18 @@ private:
             c.socket->close();
         }
     }
+
+    //]
 };
 
 int main(int argc, char* argv[])
 {
     return support::server_main(argc, argv, {7007, 0, 1000}, [](auto const& o) {
+        //[main
         buffer_slab slab(4096, o.connections); // outlives what is pending
         boost::asio::io_context io(1);
         server pooled(io, o.endpoint(), slab);
         support::run_with_figures(io, pooled);
+        //]
     });
 }

@@ -68,7 +68,6 @@ public:
     }
 
 private:
-    //[accept
     void go_on(bool more)
     {
         while (more && acceptor_.start_accept(context_) == opslot::completed)
@@ -90,8 +89,6 @@ private:
         session->start();
         return true;
     }
-
-    //]
 
     // Those that have gone are forgotten whenever the list has doubled.
     void remember(std::shared_ptr<Session> const& session)

@@ -39,7 +39,7 @@ inline namespace OPSLOT_ABI {
     `opslot::tcp::socket`.
 
     @par Example
-    @snippet example/support/session_server.hpp accept
+    @snippet example/pooled_server.cpp accept
 
     @see operation_context for ownership, state, results and threads.
 */
