@@ -9,6 +9,7 @@
 */
 
 #include <opslot/basic_socket.hpp>
+#include <opslot/datagram_batch_context.hpp>
 #include <opslot/datagram_context.hpp>
 #include <opslot/detail/datagram_token_request.hpp>
 #include <opslot/detail/hand_over.hpp>
@@ -97,6 +98,7 @@ public:
     using message_flags = boost::asio::socket_base::message_flags;
     /// The type of the contexts.
     using context_type = basic_datagram_context<Protocol>;
+    using batch_context_type = basic_datagram_batch_context<Protocol>;
 
     /// The same socket for another executor.
     template<typename Executor1>
@@ -713,6 +715,145 @@ public:
             initiate_on_context{{*this}}, token, &context, kind::send_to);
     }
 
+    // Operations on many datagrams
+
+    /** Starts to receive the datagrams that are there, or the first one that
+        comes.
+
+        On Linux the first such receive lets the system hand over datagrams of
+        one sender merged (`UDP_GRO`). The socket splits them for every kind of
+        receive, and keeps what one does not take for the next. So receives of
+        one datagram stay right on such a socket, and cost a copy.
+
+        @param context Has the slab; its list becomes what was received.
+
+        @return `completed` if the result is there; the handler of the context
+        is not called then. Else `pending`.
+
+        @throws boost::system::system_error `error::context_busy`,
+        `error::context_disposed`, `error::not_owned`, `error::no_buffer`
+        without a slab. Nothing was changed then.
+
+        @par Completion
+        With at least one datagram and `bytes_transferred()` of all, or with an
+        error as @ref start_receive_message_from. There may be datagrams
+        together with an error: these came before it. A receive that is
+        cancelled has taken none.
+
+        @par Cost
+        One system call for up to 16 datagrams, or for one packet of merged
+        ones; the last of them may be one that finds no more. The first receive
+        of a socket makes some more. No allocation, once operation memory has
+        blocks of 64 KiB for what may come merged: 16 while the call is made,
+        and one for each packet that a socket keeps.
+
+        @par Giving the socket away
+        `release` and `to_asio` end the merging. Datagrams that this socket
+        keeps are lost then, and those that wait in the system may be merged.
+    */
+    start_result start_receive_batch(batch_context_type& context)
+    {
+        return this->start(
+            context,
+            kind::receive_batch,
+            prepare(context, kind::receive_batch),
+            &detail::socket_handle::start_receive_batch);
+    }
+
+    /// The same, with the handler of the context called in any case, and
+    /// never inside this call.
+    void async_receive_batch(batch_context_type& context)
+    {
+        this->start_later(
+            context,
+            kind::receive_batch,
+            prepare(context, kind::receive_batch),
+            &detail::socket_handle::start_receive_batch);
+    }
+
+    /** The same, with a completion token in place of the stored handler.
+
+        Misuse is reported through the handler, which gets the number of
+        datagrams.
+
+        @par Completion Signature
+        @code void(boost::system::error_code, std::size_t) @endcode
+
+        @par Per-Operation Cancellation
+        `terminal`, `partial`, `total`.
+    */
+    template<typename CompletionToken>
+    auto
+    async_receive_batch(batch_context_type& context, CompletionToken&& token)
+    {
+        return boost::asio::async_initiate<CompletionToken, signature>(
+            initiate_on_batch{{*this}}, token, &context, kind::receive_batch);
+    }
+
+    /** Starts to send the datagrams of a list, each to its endpoint, or to
+        the peer of the socket if it has none.
+
+        @param context Has the list, which stays as it is.
+
+        @return `completed` if all of them are sent or have failed; the handler
+        of the context is not called then. Else `pending`.
+
+        @throws boost::system::system_error `error::context_busy`,
+        `error::context_disposed`, `error::not_owned`, `error::no_elements` if
+        the list is empty. Nothing was changed then.
+
+        @par Completion
+        When every datagram was given to the system or has an error of its
+        own, as @ref start_send_to lists them; no datagram is kept back by the
+        error of another. `context.sent()` tells how many went,
+        `context.error()` is the first error and `context.error_index()` the
+        datagram that it belongs to, and each datagram tells its own. An
+        operation that is cancelled, or ends by its deadline, may have sent
+        some; the others have its error.
+
+        @par Cost
+        One system call for up to 16 datagrams to endpoints, or for each to the
+        peer. Up to 64 neighbours of one size, to the same place and of at most
+        65,507 bytes together, count as one. No allocation.
+    */
+    start_result start_send_batch(batch_context_type& context)
+    {
+        return this->start(
+            context,
+            kind::send_batch,
+            prepare(context, kind::send_batch),
+            &detail::socket_handle::start_send_batch);
+    }
+
+    /// The same, with the handler of the context called in any case, and
+    /// never inside this call.
+    void async_send_batch(batch_context_type& context)
+    {
+        this->start_later(
+            context,
+            kind::send_batch,
+            prepare(context, kind::send_batch),
+            &detail::socket_handle::start_send_batch);
+    }
+
+    /** The same, with a completion token in place of the stored handler.
+
+        Misuse is reported through the handler, which gets the number of
+        datagrams that were sent.
+
+        @par Completion Signature
+        @code void(boost::system::error_code, std::size_t) @endcode
+
+        @par Per-Operation Cancellation
+        `terminal` and `partial`; `total` while none of them is sent.
+    */
+    template<typename CompletionToken>
+    auto async_send_batch(batch_context_type& context, CompletionToken&& token)
+    {
+        return boost::asio::async_initiate<CompletionToken, signature>(
+            initiate_on_batch{{*this}}, token, &context, kind::send_batch);
+    }
+
     // Operations without a context, as Asio has them
 
     /** Sends a datagram to the peer. As `asio::basic_datagram_socket`.
@@ -947,6 +1088,14 @@ private:
         return detail::datagram_context_access::prepare(context, k);
     }
 
+    static void* prepare(batch_context_type& context, kind k)
+    {
+        using access = detail::datagram_batch_context_access;
+        detail::context_access::require_start(context);
+        detail::throw_if(access::check(context, k));
+        return access::prepare(context, k);
+    }
+
     static typename core::start_function start_of(kind k) noexcept
     {
         return detail::datagram_context_access::is_send(k)
@@ -981,6 +1130,43 @@ private:
                 *context,
                 k,
                 detail::datagram_context_access::prepare(*context, k),
+                copy,
+                self.executor_);
+        }
+    };
+
+    struct initiate_on_batch : core::initiation
+    {
+        template<typename Handler>
+        void
+        operator()(Handler&& handler, batch_context_type* context, kind k) const
+        {
+            using access = detail::datagram_batch_context_access;
+            auto& self =
+                static_cast<basic_datagram_socket&>(core::initiation::socket);
+            auto ec = detail::context_access::check_start(*context);
+            if (!ec)
+            {
+                ec = access::check(*context, k);
+            }
+            if (ec)
+            {
+                detail::post_result(
+                    std::forward<Handler>(handler),
+                    self.executor_,
+                    std::make_tuple(ec, std::size_t(0)));
+                return;
+            }
+            std::decay_t<Handler> copy(std::forward<Handler>(handler));
+            detail::start_context_operation<
+                detail::datagram_batch_result<batch_context_type>>(
+                self.handle_,
+                k == kind::send_batch
+                    ? &detail::socket_handle::start_send_batch
+                    : &detail::socket_handle::start_receive_batch,
+                *context,
+                k,
+                access::prepare(*context, k),
                 copy,
                 self.executor_);
         }

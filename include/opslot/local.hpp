@@ -15,6 +15,7 @@
 #include <opslot/basic_stream_socket.hpp>
 #include <opslot/connect.hpp>
 #include <opslot/connect_context.hpp>
+#include <opslot/datagram_batch_context.hpp>
 #include <opslot/datagram_context.hpp>
 #include <opslot/detail/hand_over.hpp>
 #include <opslot/stream_context.hpp>
@@ -97,6 +98,10 @@ public:
     /// The context of a datagram.
     using datagram_context =
         basic_datagram_context<boost::asio::local::datagram_protocol>;
+
+    /// The context of many datagrams.
+    using datagram_batch_context =
+        basic_datagram_batch_context<boost::asio::local::datagram_protocol>;
 
     datagram_protocol() noexcept = default;
 

@@ -61,7 +61,8 @@ void intrusive_ptr_release(operation_context*) noexcept;
     The caller owns it, sets a handler once, and starts one operation after
     the other on it; nothing is allocated for an operation. The types
     derived from it add what their operations need: @ref stream_context,
-    @ref basic_datagram_context, `accept_context`, @ref connect_context.
+    @ref basic_datagram_context, @ref basic_datagram_batch_context,
+    `accept_context`, @ref connect_context.
 
     @verbatim
                  start, reports pending                dispose()

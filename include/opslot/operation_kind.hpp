@@ -37,7 +37,11 @@ enum class operation_kind : unsigned char
     /// Sends buffers and ranges of files to a stream.
     transmit,
     /// Ends a connection in both directions.
-    disconnect
+    disconnect,
+    /// Receives as many datagrams as are there.
+    receive_batch,
+    /// Sends a list of datagrams.
+    send_batch
 };
 
 /** What an initiating function of the model's form reports.

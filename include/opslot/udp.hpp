@@ -11,6 +11,7 @@
 #include <opslot/basic_datagram_socket.hpp>
 #include <opslot/connect.hpp>
 #include <opslot/connect_context.hpp>
+#include <opslot/datagram_batch_context.hpp>
 #include <opslot/datagram_context.hpp>
 
 #include <boost/asio/ip/udp.hpp>
@@ -31,6 +32,10 @@ public:
 
     /// The context of a datagram.
     using datagram_context = basic_datagram_context<boost::asio::ip::udp>;
+
+    /// The context of many datagrams.
+    using datagram_batch_context =
+        basic_datagram_batch_context<boost::asio::ip::udp>;
 
     /// What `v4()`, `v6()` and the endpoints give, as a value of this class.
     udp(boost::asio::ip::udp const& protocol) noexcept

@@ -8,13 +8,16 @@
 
 #if !defined(OPSLOT_ENGINE_PORTABLE)
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstring>
 #include <ctime>
 
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
@@ -111,6 +114,118 @@ ssize_t send_vector(
     return retry([&] {
         return ::sendmsg(fd, &message, flags | MSG_DONTWAIT | MSG_NOSIGNAL);
     });
+}
+
+namespace {
+
+/// Whether a call of several messages is there; learns if it is not.
+bool is_missing(int result) noexcept
+{
+    if (result == -ENOSYS)
+    {
+        missing_features.fetch_or(
+            feature::several_messages, std::memory_order_relaxed);
+        return true;
+    }
+    return false;
+}
+
+bool is_merged(::mmsghdr const& message) noexcept
+{
+    return message.msg_hdr.msg_controllen != 0;
+}
+
+} // namespace
+
+int receive_messages(int fd, ::mmsghdr* messages, unsigned count) noexcept
+{
+    if (count > 1)
+    {
+        int const result = retry([&] {
+            return ::recvmmsg(fd, messages, count, MSG_DONTWAIT, nullptr);
+        });
+        if (!is_missing(result))
+        {
+            return result;
+        }
+    }
+    ssize_t const size =
+        retry([&] { return ::recvmsg(fd, &messages->msg_hdr, MSG_DONTWAIT); });
+    messages->msg_len = static_cast<unsigned>(size);
+    return size < 0 ? static_cast<int>(size) : 1;
+}
+
+int send_messages(int fd, ::mmsghdr* messages, unsigned count) noexcept
+{
+    constexpr int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+    if (int const refusal = refusal_of_merged.load(std::memory_order_relaxed))
+    {
+        if (is_merged(*messages))
+        {
+            return -refusal;
+        }
+        count = static_cast<unsigned>(
+            std::find_if(messages, messages + count, is_merged) - messages);
+    }
+    if (count > 1 && has_feature(feature::several_messages))
+    {
+        int const result =
+            retry([&] { return ::sendmmsg(fd, messages, count, flags); });
+        if (!is_missing(result))
+        {
+            return result;
+        }
+    }
+    ssize_t const size =
+        retry([&] { return ::sendmsg(fd, &messages->msg_hdr, flags); });
+    return size < 0 ? static_cast<int>(size) : 1;
+}
+
+int merge_receives(int fd, bool on) noexcept
+{
+    int const value = on ? 1 : 0;
+    return has_feature(feature::merged_receives)
+               ? set_option(fd, IPPROTO_UDP, UDP_GRO, &value, sizeof(value))
+               : -ENOPROTOOPT;
+}
+
+int find_merged_sends(int fd) noexcept
+{
+    // A kernel that does not know it takes the control message for none at
+    // all, and sends what was to be many datagrams as one.
+    int value = 0;
+    std::size_t size = sizeof(value);
+    return has_feature(feature::merged_sends)
+               ? get_option(fd, IPPROTO_UDP, UDP_SEGMENT, &value, size)
+               : -ENOPROTOOPT;
+}
+
+void set_segment_size(
+    ::msghdr& message, void* control, std::uint16_t size) noexcept
+{
+    message.msg_control = control;
+    message.msg_controllen = segment_control_size;
+    ::cmsghdr* const header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = IPPROTO_UDP;
+    header->cmsg_type = UDP_SEGMENT;
+    header->cmsg_len = CMSG_LEN(sizeof(size));
+    std::memcpy(CMSG_DATA(header), &size, sizeof(size));
+}
+
+std::size_t segment_size(::msghdr& message) noexcept
+{
+    for (::cmsghdr* header = CMSG_FIRSTHDR(&message); header;
+         header = CMSG_NXTHDR(&message, header))
+    {
+        int size = 0;
+        if (header->cmsg_level == IPPROTO_UDP && header->cmsg_type == UDP_GRO &&
+            header->cmsg_len >= CMSG_LEN(sizeof(size)))
+        {
+            std::memcpy(&size, CMSG_DATA(header), sizeof(size));
+            return static_cast<std::size_t>(std::max(size, 0));
+        }
+    }
+    return 0;
 }
 
 int open_socket(int family, int type, int protocol) noexcept
@@ -484,6 +599,8 @@ bool copy_of(::cmsghdr const& header, Information& information) noexcept
     return true;
 }
 
+} // namespace
+
 /// Looks for what ip(7) and ipv6(7) say of the arrival, among whatever else
 /// the options of the socket ask for.
 void take_arrival(datagram_request& datagram, ::msghdr& message) noexcept
@@ -514,8 +631,6 @@ void take_arrival(datagram_request& datagram, ::msghdr& message) noexcept
         }
     }
 }
-
-} // namespace
 
 ssize_t receive_message(
     int fd,

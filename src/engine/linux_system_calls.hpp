@@ -17,6 +17,7 @@
 
 #include <boost/system/error_code.hpp>
 
+#include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -135,6 +136,53 @@ std::uint64_t exact_time() noexcept;
 /// behind by more if the machine is busy.
 std::uint64_t coarse_resolution() noexcept;
 
+// Several datagrams by one call. Messages have no flags.
+
+/// What a kernel may lack.
+namespace feature {
+
+/// recvmmsg(2), since Linux 2.6.33, and sendmmsg(2), since 3.0, which a
+/// filter of system calls may not know.
+inline constexpr unsigned several_messages = 1;
+/// UDP_SEGMENT, since Linux 4.18.
+inline constexpr unsigned merged_sends = 2;
+/// UDP_GRO, since Linux 5.0.
+inline constexpr unsigned merged_receives = 4;
+
+} // namespace feature
+
+/// The features that this process does without: what was missing when it was
+/// tried, and what a test says.
+inline std::atomic<unsigned> missing_features{0};
+
+/// The error with which every send of merged datagrams is refused, as a device
+/// may do; 0: none is. For tests.
+inline std::atomic<int> refusal_of_merged{0};
+
+inline bool has_feature(unsigned which) noexcept
+{
+    return (missing_features.load(std::memory_order_relaxed) & which) == 0;
+}
+
+/// Returns how many messages there were. Less than `count`: there are no more,
+/// or the error of the next call is still to come.
+int receive_messages(int fd, ::mmsghdr* messages, unsigned count) noexcept;
+/// Returns how many messages went. The error of the next one is not always
+/// told by the next call, if the socket is connected.
+int send_messages(int fd, ::mmsghdr* messages, unsigned count) noexcept;
+/// Lets datagrams arrive merged. What waits already is not changed.
+int merge_receives(int fd, bool on) noexcept;
+/// Whether a send can be of several datagrams: 0, or the negated error.
+int find_merged_sends(int fd) noexcept;
+/// Room for the control message of a send of merged datagrams.
+inline constexpr std::size_t segment_control_size =
+    CMSG_SPACE(sizeof(std::uint16_t));
+/// Makes a message one of datagrams of this size.
+void set_segment_size(
+    ::msghdr& message, void* control, std::uint16_t size) noexcept;
+/// The size of the datagrams in a message; 0: it is one.
+std::size_t segment_size(::msghdr& message) noexcept;
+
 // Datagrams. The portable engine calls these too, where it is on Linux, for
 // what Asio does not have.
 
@@ -154,6 +202,8 @@ ssize_t send_message(
     std::size_t count,
     int flags,
     datagram_request const& datagram) noexcept;
+/// Looks in a message for where it arrived.
+void take_arrival(datagram_request& datagram, ::msghdr& message) noexcept;
 /// Has the system say where datagrams arrive.
 int enable_packet_information(int fd) noexcept;
 

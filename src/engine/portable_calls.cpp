@@ -8,6 +8,8 @@
 
 #if defined(OPSLOT_ENGINE_PORTABLE)
 
+#include <opslot/detail/datagram_batch_request.hpp>
+#include <opslot/detail/datagram_request.hpp>
 #include <opslot/detail/transmit_request.hpp>
 
 #include <boost/asio/error.hpp>
@@ -272,9 +274,10 @@ start_result socket_handle::start_receive_datagram(operation& op) noexcept
 {
     if (descriptor_)
     {
+        auto const& r = *static_cast<transfer_request*>(op.request);
         error_code ec;
         prepare_receive_datagram(
-            *descriptor_, *static_cast<transfer_request*>(op.request), ec);
+            *descriptor_, !r.is_some, r.datagram->wants_arrival, ec);
         if (ec)
         {
             return engine_->reject(op, ec);
@@ -284,6 +287,26 @@ start_result socket_handle::start_receive_datagram(operation& op) noexcept
 }
 
 start_result socket_handle::start_send_datagram(operation& op) noexcept
+{
+    return start_on(*engine_, descriptor_, op, via_, writing);
+}
+
+start_result socket_handle::start_receive_batch(operation& op) noexcept
+{
+    if (descriptor_)
+    {
+        error_code ec;
+        prepare_receive_datagram(
+            *descriptor_, true, batch_of(op).wants_arrival, ec);
+        if (ec)
+        {
+            return engine_->reject(op, ec);
+        }
+    }
+    return start_on(*engine_, descriptor_, op, via_, reading);
+}
+
+start_result socket_handle::start_send_batch(operation& op) noexcept
 {
     return start_on(*engine_, descriptor_, op, via_, writing);
 }

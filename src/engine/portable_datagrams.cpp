@@ -245,21 +245,6 @@ std::size_t send_by_asio(
     return s.send_to(buffers, target, r.flags, ec);
 }
 
-/** Whether a datagram goes to a local address.
-
-    While the receiver has no room the call fails as it does while the sender
-    has none, but there is no waiting for the former.
-*/
-bool is_for_local_address(datagram_request const& request)
-{
-    if (!request.target)
-    {
-        return false;
-    }
-    endpoint const target(request.target, request.target_size);
-    return !is_ip(target.protocol().family());
-}
-
 /// Whether anything can arrive: an IP socket has no port before it is bound,
 /// connected, or has sent.
 bool finds_bound(descriptor& d, datagram_socket& s) noexcept
@@ -276,6 +261,21 @@ bool finds_bound(descriptor& d, datagram_socket& s) noexcept
 }
 
 } // namespace
+
+/** Whether a datagram goes to a local address.
+
+    While the receiver has no room the call fails as it does while the sender
+    has none, but there is no waiting for the former.
+*/
+bool is_for_local_address(datagram_request const& request)
+{
+    if (!request.target)
+    {
+        return false;
+    }
+    endpoint const target(request.target, request.target_size);
+    return !is_ip(target.protocol().family());
+}
 
 std::size_t receive_datagram_once(
     descriptor& d, transfer_request& r, error_code& ec) noexcept
@@ -351,15 +351,18 @@ bool attempt_datagram(descriptor& d, operation& op, bool is_ready) noexcept
 }
 
 void prepare_receive_datagram(
-    descriptor& d, transfer_request const& r, error_code& ec) noexcept
+    descriptor& d,
+    bool needs_bound,
+    bool wants_arrival,
+    error_code& ec) noexcept
 {
     std::lock_guard<std::mutex> const lock(d.mutex);
     auto* const s = std::get_if<datagram_socket>(&d.socket);
-    if (s && !r.is_some && !finds_bound(d, *s))
+    if (s && needs_bound && !finds_bound(d, *s))
     {
         ec = boost::asio::error::invalid_argument;
     }
-    else if (s && r.datagram->wants_arrival && !d.says_arrival)
+    else if (s && wants_arrival && !d.says_arrival)
     {
         enable_packet_information(d, ec);
     }

@@ -360,6 +360,9 @@ bool attempt(descriptor& d, operation& op, bool is_ready) noexcept
     case operation_kind::receive_message_from:
     case operation_kind::send_to:
         return attempt_datagram(d, op, is_ready);
+    case operation_kind::receive_batch:
+    case operation_kind::send_batch:
+        return attempt_datagram_batch(d, op, is_ready);
     case operation_kind::transmit:
         return attempt_transmit(d, op);
     case operation_kind::disconnect:

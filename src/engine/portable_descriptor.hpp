@@ -222,10 +222,17 @@ std::size_t send_datagram_once(
     transfer_request const& request,
     boost::system::error_code& ec) noexcept;
 
-/// What a context asks for before it receives.
+bool attempt_datagram_batch(
+    descriptor& d, operation& op, bool is_ready) noexcept;
+
+/// Whether a datagram goes to a local address.
+bool is_for_local_address(datagram_request const& request);
+
+/// What is asked for before a receive.
 void prepare_receive_datagram(
     descriptor& d,
-    transfer_request const& request,
+    bool needs_bound,
+    bool wants_arrival,
     boost::system::error_code& ec) noexcept;
 
 void enable_packet_information(

@@ -16,6 +16,7 @@
 
 #include "engine/linux_system_calls.hpp"
 #include "engine/reactor.hpp"
+#include "engine/reactor_datagrams.hpp"
 #include "engine/reactor_transfer.hpp"
 #include "engine/reactor_turn.hpp"
 
@@ -176,6 +177,7 @@ void engine::retire(descriptor& d) noexcept
     d.file_turn = 0;
     d.via.reset();
     d.settings.clear();
+    forget_batching(d);
     lock const guard(mutex_, !options_.single_threaded);
     d.ready_hook::unlink();
     d.flush_hook::unlink();
@@ -199,6 +201,10 @@ int engine::release(descriptor& d) noexcept
     lock const guard(d.mutex, !options_.single_threaded);
     end_all(d, boost::asio::error::operation_aborted);
     int const fd = d.fd;
+    if (has_split_datagrams(d, 0))
+    {
+        system::merge_receives(fd, false);
+    }
     if (d.is_enrolled && !shut_down_)
     {
         system::epoll_remove(set_, fd);

@@ -35,6 +35,8 @@ namespace opslot {
 inline namespace OPSLOT_ABI {
 namespace detail {
 
+struct datagram_batch_request;
+
 /** The reactor of one execution context.
 
     It has an epoll set of its own, in which every socket is registered once
@@ -122,6 +124,8 @@ public:
 
     start_result start_receive_datagram(descriptor& d, operation& op) noexcept;
     start_result start_send_datagram(descriptor& d, operation& op) noexcept;
+    start_result start_receive_batch(descriptor& d, operation& op) noexcept;
+    start_result start_send_batch(descriptor& d, operation& op) noexcept;
     int shut_down_datagrams(descriptor& d, int how) noexcept;
 
     // … and in reactor_transmit.cpp and reactor_disconnect.cpp
@@ -282,6 +286,10 @@ private:
     bool
     perform_receive_datagram(descriptor& d, operation& op, turn* t) noexcept;
     bool perform_send_datagram(descriptor& d, operation& op, turn* t) noexcept;
+    bool perform_receive_batch(descriptor& d, operation& op, turn* t) noexcept;
+    bool perform_send_batch(descriptor& d, operation& op, turn* t) noexcept;
+    bool has_no_event(
+        descriptor& d, datagram_batch_request const& r, turn* t) noexcept;
     bool end_receive(
         descriptor& d,
         operation& op,

@@ -5,6 +5,7 @@
 
 #if !defined(OPSLOT_ENGINE_PORTABLE)
 
+#include <opslot/detail/datagram_batch_request.hpp>
 #include <opslot/error.hpp>
 
 #include <boost/asio/error.hpp>
@@ -74,7 +75,7 @@ void engine::cancel_by_key(
         {
             if (op->cancellation_key == key)
             {
-                if (!only_if_untouched || op->bytes_transferred == 0)
+                if (!only_if_untouched || is_untouched(*op))
                 {
                     end_queued(d, *op, boost::asio::error::operation_aborted);
                 }

@@ -100,6 +100,7 @@ void engine::move_native(descriptor& from, descriptor& to, turn* t) noexcept
     to.has_linger = from.has_linger;
     to.is_native_non_blocking = from.is_native_non_blocking;
     to.fd = std::exchange(from.fd, -1);
+    std::swap(to.batching, from.batching);
     to.ready.store(
         static_cast<unsigned char>(
             readiness::read | readiness::write | readiness::except |

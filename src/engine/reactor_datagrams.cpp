@@ -27,6 +27,7 @@
 #include "engine/datagram_staging.hpp"
 #include "engine/linux_system_calls.hpp"
 #include "engine/reactor.hpp"
+#include "engine/reactor_datagrams.hpp"
 #include "engine/reactor_transfer.hpp"
 #include "engine/reactor_turn.hpp"
 #include "engine/reactor_waiting.hpp"
@@ -102,6 +103,10 @@ call_with_all(transfer_request const& r, Call call, Staged staged) noexcept
 /// more than there is in the buffers.
 ssize_t receive_one(descriptor& d, transfer_request& r) noexcept
 {
+    if (has_split_datagrams(d, r.flags))
+    {
+        return receive_split_datagram(d, r);
+    }
     auto const call = [&](::iovec* vectors, std::size_t count) {
         return system::receive_message(
             d.fd, vectors, count, r.flags, r.flags_out, *r.datagram);
@@ -142,24 +147,9 @@ send_one(descriptor& d, transfer_request const& r, int more_flags) noexcept
     });
 }
 
-/** Whether a datagram goes to a local address.
-
-    While the receiver has no room the call fails as it does while the sender
-    has none, but the system has no event for the former, unless the sender is
-    connected: unix(7).
-*/
 bool is_for_local_address(datagram_request const& request) noexcept
 {
-    ::sa_family_t family = AF_UNSPEC;
-    if (request.target_size >= sizeof(family))
-    {
-        std::memcpy(
-            &family,
-            static_cast<char const*>(request.target) +
-                offsetof(::sockaddr, sa_family),
-            sizeof(family));
-    }
-    return family == AF_UNIX;
+    return is_local_address(request.target, request.target_size);
 }
 
 /// Whether anything can arrive: an IP socket has no port before it is bound,
@@ -180,14 +170,29 @@ bool finds_bound(descriptor& d) noexcept
     return d.is_bound;
 }
 
-/// What a context asks for besides receiving; the negated error.
-int prepare_receive(descriptor& d, transfer_request const& r) noexcept
+} // namespace
+
+bool is_local_address(void const* address, std::size_t size) noexcept
 {
-    if (!r.is_some && !finds_bound(d))
+    ::sa_family_t family = AF_UNSPEC;
+    if (size >= sizeof(family))
+    {
+        std::memcpy(
+            &family,
+            static_cast<char const*>(address) + offsetof(::sockaddr, sa_family),
+            sizeof(family));
+    }
+    return family == AF_UNIX;
+}
+
+int prepare_receive(
+    descriptor& d, bool needs_bound, bool wants_arrival) noexcept
+{
+    if (needs_bound && !finds_bound(d))
     {
         return -EINVAL;
     }
-    if (r.datagram->wants_arrival && !d.says_arrival)
+    if (wants_arrival && !d.says_arrival)
     {
         int const result = system::enable_packet_information(d.fd);
         d.says_arrival = result == 0;
@@ -196,14 +201,15 @@ int prepare_receive(descriptor& d, transfer_request const& r) noexcept
     return 0;
 }
 
-} // namespace
-
 // Operations
 
 start_result
 engine::start_receive_datagram(descriptor& d, operation& op) noexcept
 {
-    if (int const result = prepare_receive(d, transfer_of(op)); result < 0)
+    transfer_request const& r = transfer_of(op);
+    if (int const result =
+            prepare_receive(d, !r.is_some, r.datagram->wants_arrival);
+        result < 0)
     {
         reject(op, system::error_of(result));
         return completed;
@@ -303,6 +309,11 @@ socket_handle::receive_datagram(transfer_request& request, error_code& ec)
         return 0;
     }
     ssize_t const n = call_and_wait(*descriptor_, POLLIN, [&] {
+        // What is split is shared with operations that other threads end.
+        optional_lock const guard(
+            descriptor_->mutex,
+            has_split_datagrams(*descriptor_, request.flags) &&
+                !descriptor_->owner->options().single_threaded);
         ssize_t const result = receive_one(*descriptor_, request);
         return result == -EAGAIN && descriptor_->ends_receives ? -ESHUTDOWN
                                                                : result;

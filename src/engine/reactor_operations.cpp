@@ -20,6 +20,7 @@
 
 #include "engine/linux_system_calls.hpp"
 #include "engine/reactor.hpp"
+#include "engine/reactor_datagrams.hpp"
 #include "engine/reactor_transfer.hpp"
 #include "engine/reactor_turn.hpp"
 
@@ -430,6 +431,10 @@ bool engine::perform(descriptor& d, operation& op, turn* t) noexcept
         return perform_receive_datagram(d, op, t);
     case operation_kind::send_to:
         return perform_send_datagram(d, op, t);
+    case operation_kind::receive_batch:
+        return perform_receive_batch(d, op, t);
+    case operation_kind::send_batch:
+        return perform_send_batch(d, op, t);
     case operation_kind::transmit:
         return perform_transmit(d, op, t);
     case operation_kind::disconnect:
@@ -689,6 +694,10 @@ bool engine::perform_wait(descriptor& d, operation& op, turn* t) noexcept
     {
         where = static_cast<direction>(
             static_cast<wait_request*>(op.request)->which);
+    }
+    if (where == reading && keeps_datagrams(d))
+    {
+        return true;
     }
     constexpr std::array<short, 3> events{POLLIN, POLLOUT, POLLPRI};
     d.remove_ready(bit_of(where));

@@ -31,6 +31,8 @@ namespace detail {
 
 using operation_list = dispatcher::operation_list;
 
+class datagram_batching;
+
 /// Holds a mutex, or nothing if the engine is single-threaded.
 class optional_lock
 {
@@ -294,6 +296,8 @@ struct alignas(64) descriptor : ready_hook, flush_hook
     bool is_bound = false;
     bool says_arrival = false;
     bool ends_receives = false;
+    /// What it needs for many datagrams; null before.
+    datagram_batching* batching = nullptr;
     /// What is left of the bytes of files for the turn `file_turn`.
     std::size_t file_budget = 0;
     std::uint64_t file_turn = 0;

@@ -22,6 +22,7 @@
 
 #include "engine/linux_system_calls.hpp"
 #include "engine/reactor.hpp"
+#include "engine/reactor_datagrams.hpp"
 #include "engine/reactor_waiting.hpp"
 
 namespace opslot {
@@ -303,10 +304,17 @@ void socket_handle::io_control(
 std::size_t socket_handle::available(error_code& ec) const
 {
     int n = 0;
-    if (!is_closed(descriptor_, ec))
+    if (is_closed(descriptor_, ec))
     {
-        report(system::io_control(descriptor_->fd, FIONREAD, &n), ec);
+        return 0;
     }
+    if (has_split_datagrams(*descriptor_, 0))
+    {
+        // The system counts merged datagrams as one.
+        ec.clear();
+        return next_split_datagram(*descriptor_);
+    }
+    report(system::io_control(descriptor_->fd, FIONREAD, &n), ec);
     return ec ? 0 : static_cast<std::size_t>(n);
 }
 
@@ -449,6 +457,11 @@ void socket_handle::wait(wait_request::what which, error_code& ec)
 {
     if (is_closed(descriptor_, ec))
     {
+        return;
+    }
+    if (which == wait_request::read && keeps_datagrams(*descriptor_))
+    {
+        ec.clear();
         return;
     }
     constexpr std::array<short, 3> events{POLLIN, POLLOUT, POLLPRI};

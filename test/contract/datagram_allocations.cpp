@@ -213,6 +213,71 @@ BOOST_FIXTURE_TEST_CASE(
 }
 
 BOOST_FIXTURE_TEST_CASE(
+    batches_allocate_nothing, two_sockets, *where_allocations_are_seen())
+{
+    using batch = udp::datagram_batch_context;
+    std::vector<char> slab(64 * 100);
+    batch tx, rx, few(3);
+    rx.slab(asio::buffer(slab), 100);
+    few.slab(asio::buffer(slab), 100);
+    context one;
+    one.buffer(asio::buffer(in));
+    std::size_t received = 0, sent = 0;
+    rx.completion_handler([&](batch& c) { received += c.size(); });
+    auto const token = [&](error_code, std::size_t n) { sent += n; };
+    second.sync_budget(udp::socket::unlimited_budget);
+    expect_no_allocations([&] {
+        received = 0;
+        sent = 0;
+        if (second.start_receive_batch(rx) != pending)
+        {
+            return false;
+        }
+        // Runs of one size, which may go merged, and what breaks them.
+        tx.clear();
+        for (std::size_t i = 0; i != 60; ++i)
+        {
+            tx.add(
+                asio::buffer(out, i % 20 == 10 ? 5 : 50),
+                second.local_endpoint());
+        }
+        first.async_send_batch(tx, token);
+        while (received < 60 && run_quietly(io))
+        {
+            if (!rx.is_pending() && received < 60)
+            {
+                second.async_receive_batch(rx);
+            }
+        }
+        // What one receive does not take is kept for others.
+        if (second.start_receive_batch(few) != pending ||
+            first.start_send_batch(tx) == pending || tx.error() ||
+            !run_quietly(io))
+        {
+            return false;
+        }
+        std::size_t taken = few.size();
+        while (taken < 60)
+        {
+            if (second.start_receive_batch(few) == pending || few.error())
+            {
+                return false;
+            }
+            taken += few.size();
+            if (taken < 60)
+            {
+                if (second.start_receive_from(one) == pending || one.error())
+                {
+                    return false;
+                }
+                ++taken;
+            }
+        }
+        return sent == 60 && received == 60;
+    });
+}
+
+BOOST_FIXTURE_TEST_CASE(
     operations_that_are_ended_allocate_nothing,
     two_sockets,
     *where_allocations_are_seen())

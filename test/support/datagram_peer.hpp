@@ -91,6 +91,8 @@ public:
 
     endpoint_type const& sender() const noexcept { return sender_; }
 
+    int native_handle() const noexcept { return socket_.native_handle(); }
+
     void close() { socket_.close(); }
 
 private:

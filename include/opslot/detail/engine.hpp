@@ -213,6 +213,9 @@ public:
     std::size_t send_datagram(transfer_request& request, error_code& ec);
     start_result start_receive_datagram(operation& op) noexcept;
     start_result start_send_datagram(operation& op) noexcept;
+    // The request is a datagram_batch_request.
+    start_result start_receive_batch(operation& op) noexcept;
+    start_result start_send_batch(operation& op) noexcept;
     /// Has the system say where datagrams arrive; a start that asks for it
     /// does the same.
     void enable_packet_information(error_code& ec);

@@ -132,7 +132,8 @@ public:
     // The request: written before the start, read by the engine.
 
     /// A transfer_request, accept_request, connect_request, wait_request,
-    /// transmit_request or disconnect_request, as the kind tells.
+    /// transmit_request, disconnect_request or datagram_batch_request, as the
+    /// kind tells.
     void* request = nullptr;
     /// The way to the handler's executor. Null: the engine puts in that of
     /// the I/O object, unless `runs_in_turn` is set.
@@ -180,6 +181,12 @@ public:
     bool is_sending() const noexcept
     {
         return kind == operation_kind::send || kind == operation_kind::transmit;
+    }
+
+    /// May have had a part of its effect while it is pending.
+    bool is_done_in_parts() const noexcept
+    {
+        return is_sending() || kind == operation_kind::send_batch;
     }
 
 protected:

@@ -451,7 +451,7 @@ void start_context_operation(
     op.runs_in_turn = !record->get_target().is_local();
     op.cancellation_key = nullptr;
     connect_cancellation(
-        socket, op, record->get_target().handler(), op.is_sending());
+        socket, op, record->get_target().handler(), op.is_done_in_parts());
     if (std::invoke(start, socket, op) == completed)
     {
         socket.deliver_later(op);
