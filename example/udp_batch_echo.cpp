@@ -1,0 +1,86 @@
+// Copyright (c) 2026 The opslot authors
+// Distributed under the Boost Software License, Version 1.0.
+
+// Sends back the datagrams that it receives, many at a time. Four contexts are
+// at work, so answers that have to wait do not keep the next datagrams
+// waiting.
+//
+//   udp_batch_echo 7007
+//   nc -u 127.0.0.1 7007
+
+#include <opslot/udp.hpp>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include <array>
+#include <cstddef>
+#include <vector>
+
+#include "support/server_program.hpp"
+
+namespace asio = boost::asio;
+using udp = opslot::udp;
+
+//[echo
+class echo
+{
+    using context = udp::datagram_batch_context;
+
+    static constexpr std::size_t largest = 2048;
+
+    udp::socket socket_;
+    // The slabs stand before the contexts, to be there when these go.
+    std::array<std::vector<char>, 4> slabs_;
+    std::array<context, 4> contexts_;
+
+public:
+    echo(asio::io_context& io, udp::endpoint const& endpoint)
+        : socket_(io, endpoint)
+    {
+        for (std::size_t i = 0; i != contexts_.size(); ++i)
+        {
+            context& c = contexts_[i];
+            slabs_[i].resize(c.capacity() * largest);
+            c.slab(asio::buffer(slabs_[i]), largest);
+            c.completion_handler([this](context& done) { go_on(done); });
+            go_on(c);
+        }
+    }
+
+    udp::endpoint local_endpoint() const { return socket_.local_endpoint(); }
+
+private:
+    // Each context receives datagrams and sends them back, in turn. It starts
+    // what is next until that is pending.
+    void go_on(context& c)
+    {
+        while (start_next(c) == opslot::completed)
+        {}
+    }
+
+    opslot::start_result start_next(context& c)
+    {
+        // The list of a receive is what there is to send. What went wrong with
+        // a datagram ends nothing.
+        if (c.last_operation() == opslot::operation_kind::receive_batch &&
+            c.size() != 0)
+        {
+            return socket_.start_send_batch(c);
+        }
+        return socket_.start_receive_batch(c);
+    }
+};
+
+//]
+
+int main(int argc, char* argv[])
+{
+    return support::server_main(argc, argv, {7007}, [](auto const& options) {
+        auto const loopback = options.endpoint();
+        asio::io_context io(1);
+        echo server(io, {loopback.address(), loopback.port()});
+        auto const bound = server.local_endpoint();
+        support::run(io, {bound.address(), bound.port()});
+    });
+}
