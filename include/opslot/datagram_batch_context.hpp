@@ -150,7 +150,7 @@ public:
         @throws std::bad_alloc
 
         @par Cost
-        About 220 bytes of operation memory for each datagram, until the
+        About 210 bytes of operation memory for each datagram, until the
         context goes. No operation takes any for its list.
     */
     explicit basic_datagram_batch_context(

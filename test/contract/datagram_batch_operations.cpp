@@ -16,16 +16,21 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/system/error_code.hpp>
 #include <boost/system/system_error.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
-#include <memory>
+#include <cstdint>
+#include <cstring>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <utility>
@@ -470,6 +475,90 @@ BOOST_FIXTURE_TEST_CASE(a_withdrawn_send_breaks_nothing, full)
     BOOST_TEST(after.error() == success);
     BOOST_TEST(drain() == 1u);
     support::run(io);
+}
+
+// Threads
+
+BOOST_FIXTURE_TEST_CASE(threads_share_what_a_socket_keeps, datagrams)
+{
+    constexpr std::size_t count = 6000;
+    constexpr std::size_t at_a_time = 60;
+    std::atomic<std::size_t> received{0}, wrong{0};
+    std::array<std::atomic<int>, count> seen{};
+    auto const take = [&](char const* data, std::size_t size) {
+        std::uint32_t number = 0;
+        std::memcpy(&number, data, std::min(size, sizeof(number)));
+        bool const is_right = size == sizeof(number) && number < count;
+        wrong += !is_right || seen[number]++ != 0;
+        ++received;
+    };
+
+    struct receiver : base_context
+    {
+        std::array<char, 28> storage;
+        std::atomic<bool> is_done{true};
+
+        receiver() { slab(asio::buffer(storage), 4); }
+    };
+
+    std::array<receiver, 3> batches;
+    for (auto& c : batches)
+    {
+        c.completion_handler([&](base_context& done) {
+            for (std::size_t i = 0; i != done.size(); ++i)
+            {
+                auto const b = done[i].buffer();
+                take(static_cast<char const*>(b.data()), b.size());
+            }
+            c.is_done = true;
+        });
+    }
+    udp::datagram_context one;
+    std::array<char, 4> bytes{};
+    std::atomic<bool> one_is_done{true};
+    one.buffer(asio::buffer(bytes));
+    one.completion_handler([&](udp::datagram_context& done) {
+        take(bytes.data(), done.bytes_transferred());
+        one_is_done = true;
+    });
+    auto const work = asio::make_work_guard(io);
+    std::vector<support::background> threads;
+    for (int i = 0; i != 3; ++i)
+    {
+        threads.emplace_back([&] { io.run_for(support::patience); });
+    }
+    auto const limit = std::chrono::steady_clock::now() + support::patience;
+    for (std::uint32_t first = 0; first != count; first += at_a_time)
+    {
+        std::array<std::uint32_t, at_a_time> numbers;
+        std::iota(numbers.begin(), numbers.end(), first);
+        send_merged(
+            other,
+            {reinterpret_cast<char const*>(numbers.data()), sizeof(numbers)},
+            sizeof(first),
+            socket.local_endpoint());
+        // No more than the socket has room for, so none is lost. This thread
+        // starts, and others complete.
+        while (received < first + at_a_time &&
+               std::chrono::steady_clock::now() < limit)
+        {
+            for (auto& c : batches)
+            {
+                if (c.is_done.exchange(false))
+                {
+                    socket.async_receive_batch(c);
+                }
+            }
+            if (one_is_done.exchange(false))
+            {
+                socket.async_receive_from(one);
+            }
+        }
+    }
+    io.stop();
+    threads.clear();
+    BOOST_TEST(received == count);
+    BOOST_TEST(wrong == 0u);
 }
 
 // Lifetime
