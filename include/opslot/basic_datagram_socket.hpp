@@ -43,7 +43,8 @@ inline namespace OPSLOT_ABI {
     token)` completes through a token.
 
     Any number of operations may be outstanding, one context each. Datagrams
-    are received and sent in the order of the starts, each by one operation.
+    are received and sent in the order of the starts, each by one operation, or
+    many by one on a @ref basic_datagram_batch_context.
     One without bytes is a datagram like others: 0 bytes, and success. To wait
     until there is one, start a wait.
 
