@@ -5,7 +5,7 @@
 // at work, so answers that have to wait do not keep the next datagrams
 // waiting.
 //
-//   udp_batch_echo 7007
+//   udp_batch_echo
 //   nc -u 127.0.0.1 7007
 
 #include <opslot/udp.hpp>
@@ -33,6 +33,7 @@ class echo
     // The slabs stand before the contexts, to be there when these go.
     std::array<std::vector<char>, 4> slabs_;
     std::array<context, 4> contexts_;
+    bool is_stopped_ = false;
 
 public:
     echo(asio::io_context& io, udp::endpoint const& endpoint)
@@ -50,25 +51,45 @@ public:
 
     udp::endpoint local_endpoint() const { return socket_.local_endpoint(); }
 
+    // Receives nothing more; answers that wait still go out.
+    void stop()
+    {
+        is_stopped_ = true;
+        for (context& each : contexts_)
+        {
+            if (each.last_operation() == opslot::operation_kind::receive_batch)
+            {
+                each.cancel();
+            }
+        }
+    }
+
 private:
     // Each context receives datagrams and sends them back, in turn. It starts
     // what is next until that is pending.
     void go_on(context& c)
     {
-        while (start_next(c) == opslot::completed)
+        while (!is_over(c) && start_next(c) == opslot::completed)
         {}
+    }
+
+    // What went wrong with a datagram ends nothing.
+    bool has_received(context const& c) const
+    {
+        return c.last_operation() == opslot::operation_kind::receive_batch &&
+               c.size() != 0;
+    }
+
+    bool is_over(context const& c) const
+    {
+        return is_stopped_ && !has_received(c);
     }
 
     opslot::start_result start_next(context& c)
     {
-        // The list of a receive is what there is to send. What went wrong with
-        // a datagram ends nothing.
-        if (c.last_operation() == opslot::operation_kind::receive_batch &&
-            c.size() != 0)
-        {
-            return socket_.start_send_batch(c);
-        }
-        return socket_.start_receive_batch(c);
+        // The list of a receive is what there is to send.
+        return has_received(c) ? socket_.start_send_batch(c)
+                               : socket_.start_receive_batch(c);
     }
 };
 
@@ -80,7 +101,6 @@ int main(int argc, char* argv[])
         auto const loopback = options.endpoint();
         asio::io_context io(1);
         echo server(io, {loopback.address(), loopback.port()});
-        auto const bound = server.local_endpoint();
-        support::run(io, {bound.address(), bound.port()});
+        support::run(io, server);
     });
 }

@@ -43,6 +43,8 @@ public:
         }
     }
 
+    int native_handle() const noexcept { return socket_.get(); }
+
     std::string receive() { return read_some(socket_.get()); }
 
 private:

@@ -16,12 +16,15 @@
 
 #include <netinet/udp.h>
 
+#include "datagram_client.hpp"
+
 #define main udp_batch_echo_main
 #include "../../example/udp_batch_echo.cpp"
 #undef main
 
 namespace {
 
+using examples::datagram_client;
 using examples::example_process;
 using examples::pattern;
 
@@ -31,50 +34,15 @@ allocations_are_seen(boost::unit_test::test_unit_id)
     return opslot::testing::allocation_counter::available();
 }
 
-// A client on a plain socket. It may send several datagrams as merged ones.
-class datagram_client
+// Sends several datagrams of a size as one packet.
+void send_merged(datagram_client& client, std::string_view bytes, int size)
 {
-public:
-    explicit datagram_client(unsigned short port)
-        : socket_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0))
-    {
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_port = htons(port);
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        if (::connect(
-                socket_.get(),
-                reinterpret_cast<sockaddr*>(&address),
-                sizeof(address)) != 0)
-        {
-            examples::fail("connect");
-        }
-    }
-
-    void send(std::string_view bytes)
-    {
-        if (::send(socket_.get(), bytes.data(), bytes.size(), 0) !=
-            static_cast<ssize_t>(bytes.size()))
-        {
-            examples::fail("send");
-        }
-    }
-
-    void send_merged(std::string_view bytes, int size)
-    {
-        ::setsockopt(
-            socket_.get(), IPPROTO_UDP, UDP_SEGMENT, &size, sizeof(size));
-        send(bytes);
-        size = 0;
-        ::setsockopt(
-            socket_.get(), IPPROTO_UDP, UDP_SEGMENT, &size, sizeof(size));
-    }
-
-    std::string receive() { return examples::read_some(socket_.get()); }
-
-private:
-    examples::descriptor socket_;
-};
+    int const fd = client.native_handle();
+    ::setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof(size));
+    client.send(bytes);
+    size = 0;
+    ::setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof(size));
+}
 
 // Datagrams of all sizes, and merged ones, come back as they were.
 void traffic(unsigned short port, std::function<void()> const& next_step)
@@ -108,7 +76,7 @@ void traffic(unsigned short port, std::function<void()> const& next_step)
         std::string const bytes = pattern(1000);
         for (auto& client : clients)
         {
-            client.send_merged(bytes, 30);
+            send_merged(client, bytes, 30);
         }
         for (auto& client : clients)
         {
