@@ -136,7 +136,8 @@ void run_on(int processor) noexcept
     }
     catch (std::exception const& e)
     {
-        std::cerr << "demo: " << name << ": " << e.what() << std::endl;
+        std::cerr << program_invocation_short_name << ": " << name << ": "
+                  << e.what() << std::endl;
         result = 1;
     }
     ::_exit(result);
@@ -238,7 +239,12 @@ void child_process::fail_as_ended()
 
 void child_process::send(char command)
 {
-    if (::send(socket_, &command, 1, MSG_NOSIGNAL) != 1)
+    send(&command, 1);
+}
+
+void child_process::send(void const* data, std::size_t size)
+{
+    if (::send(socket_, data, size, MSG_NOSIGNAL) < 0)
     {
         if (errno == EPIPE || errno == ECONNRESET)
         {

@@ -61,7 +61,12 @@ public:
 
     std::string const& name() const noexcept { return name_; }
 
+    ::pid_t id() const noexcept { return pid_; }
+
     void send(char command);
+
+    /// The same, with any packet.
+    void send(void const* data, std::size_t size);
 
     /// Waits for a packet. Throws if the child ends before or does not
     /// answer in time.
