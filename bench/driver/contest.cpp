@@ -3,6 +3,7 @@
 
 #include "contest.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -264,7 +265,8 @@ void hold_contest(
 std::optional<double> count_instructions(
     cell const& c, std::string_view server, contest_options const& options)
 {
-    constexpr std::array<std::uint64_t, 2> requests{100, 300};
+    std::uint64_t const few = std::max<std::uint64_t>(100 / c.fan_out, 10);
+    std::array<std::uint64_t, 2> const requests{few, 3 * few};
     std::array<double, 2> instructions{};
     std::array<double, 2> messages{};
     auto const log = std::filesystem::temp_directory_path() /

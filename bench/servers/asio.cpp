@@ -5,6 +5,7 @@
 // executor of `io_context`, and slotted. One source for all of them.
 
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/completion_condition.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/udp.hpp>
@@ -46,7 +47,8 @@ public:
     queue_session(typename Family::stream socket, shared& c)
         : socket_(std::move(socket))
         , fan_out_(c.fan_out)
-        , message_(c.message_bytes)
+        , size_(c.message_bytes)
+        , message_(c.buffer_bytes)
     {}
 
     void start()
@@ -54,6 +56,7 @@ public:
         asio::async_read(
             socket_,
             asio::buffer(message_),
+            asio::transfer_at_least(size_),
             [self = this->shared_from_this()](error_code ec, std::size_t) {
                 if (!ec)
                 {
@@ -68,7 +71,7 @@ private:
     {
         asio::async_write(
             socket_,
-            asio::buffer(message_),
+            asio::buffer(message_, size_),
             [self = this->shared_from_this()](error_code ec, std::size_t) {
                 if (!ec)
                 {
@@ -80,6 +83,8 @@ private:
     typename Family::stream socket_;
     std::size_t const fan_out_;
     std::size_t queued_ = 0;
+    std::size_t const size_;
+    /// With room for more, so that a receive shows that there is no more.
     std::vector<char> message_;
 };
 
@@ -360,6 +365,7 @@ public:
         asio::async_read(
             socket_,
             asio::buffer(request_),
+            asio::transfer_at_least(bench::file_request_bytes),
             [self = this->shared_from_this()](error_code ec, std::size_t) {
                 if (!ec)
                 {
@@ -400,7 +406,7 @@ private:
 
     typename Family::stream socket_;
     shared& shared_;
-    std::array<char, bench::file_request_bytes> request_;
+    std::array<char, 2 * bench::file_request_bytes> request_;
     std::vector<char> part_;
     std::size_t sent_ = 0;
 };

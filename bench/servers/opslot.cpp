@@ -122,11 +122,11 @@ public:
 
     queue_session(tcp::socket socket, shared& c)
         : socket_(std::move(socket))
-        , message_(c.message_bytes)
+        , message_(c.buffer_bytes)
         , tx_(c.fan_out)
     {
         rx_.buffer(asio::buffer(message_));
-        rx_.at_least(message_.size());
+        rx_.at_least(c.message_bytes);
         rx_.keep_alive(*this);
         rx_.completion_handler([this](stream_context&) {
             if (received())
@@ -136,7 +136,7 @@ public:
         });
         for (stream_context& tx : tx_)
         {
-            tx.buffer(asio::buffer(message_));
+            tx.buffer(asio::buffer(message_, c.message_bytes));
             tx.keep_alive(*this);
             tx.completion_handler([this](stream_context& sent) {
                 if (!sent.error() && --queued_ == 0)
@@ -175,6 +175,7 @@ private:
     }
 
     tcp::socket socket_;
+    /// With room for more, so that a receive shows that there is no more.
     std::vector<char> message_;
     std::size_t queued_ = 0;
     stream_context rx_;
@@ -425,7 +426,7 @@ public:
         : socket_(std::move(socket))
     {
         rx_.buffer(asio::buffer(request_));
-        rx_.at_least(request_.size());
+        rx_.at_least(bench::file_request_bytes);
         rx_.keep_alive(*this);
         rx_.completion_handler([this](stream_context&) {
             if (received())
@@ -460,7 +461,7 @@ private:
     }
 
     tcp::socket socket_;
-    std::array<char, bench::file_request_bytes> request_;
+    std::array<char, 2 * bench::file_request_bytes> request_;
     stream_context rx_;
     opslot::transmit_context tx_;
 };
