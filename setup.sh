@@ -6,7 +6,7 @@
 # For Debian 12; may be run any number of times.
 #
 #   ./setup.sh        for everything but the following
-#   ./setup.sh doc    and for the site of the documentation
+#   ./setup.sh doc    and for the site of the documentation, and its plots
 set -euo pipefail
 
 packages=(
@@ -24,7 +24,7 @@ finish() { :; }
 case "${1:-}" in
 "") ;;
 doc)
-    packages+=(asciidoctor ruby-rouge doxygen chromium)
+    packages+=(asciidoctor ruby-rouge doxygen chromium gnuplot-nox)
     # A node that is there need not be Debian's.
     command -v npm >/dev/null || packages+=(nodejs npm)
     finish()
