@@ -138,6 +138,7 @@ public:
             {
                 request(i);
             }
+            flush(i);
         }
         for (bool is_open = o.requests == 0; is_open || open_ != 0;)
         {
@@ -174,7 +175,8 @@ private:
         }
     }
 
-    /// Makes a request, if one is allowed.
+    /// Makes a request, if one is allowed. What is to be sent leaves with the
+    /// next flush.
     void request(std::size_t index)
     {
         peer& p = peers_[index];
@@ -186,7 +188,6 @@ private:
         open_ += protocol_.is_broadcast ? peers_.size() : 1;
         p.sent_at[p.requested++ % outstanding_] = clock::now();
         p.owed += protocol_.request_bytes;
-        flush(index);
     }
 
     void flush(std::size_t index)
@@ -276,6 +277,7 @@ private:
                 request(asking);
             }
         }
+        flush(asking);
     }
 
     protocol const protocol_;
