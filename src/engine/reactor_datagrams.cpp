@@ -266,6 +266,7 @@ bool engine::perform_send_datagram(
         count(t, counter::send_calls);
         if (n >= 0)
         {
+            d.stay_writable();
             op.bytes_transferred = static_cast<std::size_t>(n);
             return true;
         }

@@ -528,6 +528,7 @@ bool engine::perform_send(descriptor& d, operation& op, turn* t) noexcept
         count(t, counter::send_calls);
         if (n >= 0)
         {
+            d.stay_writable();
             op.bytes_transferred += static_cast<std::size_t>(n);
             advance_list(r, static_cast<std::size_t>(n));
             if (r.is_some)
@@ -557,6 +558,7 @@ bool engine::send_plain(descriptor& d, operation& op, turn* t) noexcept
         count(t, counter::send_calls);
         if (n >= 0)
         {
+            d.stay_writable();
             op.bytes_transferred += static_cast<std::size_t>(n);
             if (static_cast<std::size_t>(n) == left || r.is_some)
             {
@@ -584,6 +586,7 @@ engine::sent_nothing(descriptor& d, operation& op, ssize_t result) noexcept
         // it is tried once more.
         return d.remove_ready(readiness::write) ? again : blocked;
     }
+    d.stay_writable();
     op.error = system::error_of(result);
     return over;
 }

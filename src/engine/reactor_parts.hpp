@@ -363,12 +363,22 @@ struct alignas(64) descriptor : ready_hook, flush_hook
         add_ready<many_threads>(bits);
     }
 
-    /// Returns whether the bit was set.
+    /// Returns whether the bit was set. One step: a bit that another thread
+    /// sets is either seen or stays.
     bool remove_ready(unsigned char bit) noexcept
     {
-        bool const was_ready = is_ready(bit);
-        remove_ready<many_threads>(bit);
-        return was_ready;
+        auto const others = static_cast<unsigned char>(~bit);
+        return (ready.fetch_and(others, std::memory_order_acq_rel) & bit) != 0;
+    }
+
+    /// A call has found room for a send, or an error, so there will be no
+    /// event. A refusal before it may have taken the bit.
+    void stay_writable() noexcept
+    {
+        if (!is_ready(readiness::write))
+        {
+            add_ready(readiness::write);
+        }
     }
 
     bool is_ready(unsigned char bit) const noexcept

@@ -200,6 +200,7 @@ bool engine::send_together(
         }
         return next != blocked;
     }
+    d.stay_writable();
     for (auto left = static_cast<std::size_t>(n); left != 0;)
     {
         operation& op = *queue.first();

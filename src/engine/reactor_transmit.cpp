@@ -190,6 +190,7 @@ engine::transmitted(descriptor& d, operation& op, ssize_t result) noexcept
     {
         return sent_nothing(d, op, result);
     }
+    d.stay_writable();
     transmit_request& r = request_of(op);
     op.bytes_transferred += static_cast<std::size_t>(result);
     r.progress.store(op.bytes_transferred, std::memory_order_relaxed);

@@ -280,6 +280,57 @@ BOOST_FIXTURE_TEST_CASE(an_interrupted_send_goes_on, stream)
     BOOST_TEST(other.read(8) == "pingping");
 }
 
+// A send is refused, the event that follows is taken by another thread before
+// the refusal is dealt with, and the next call finds room: there is no other
+// event to wait for.
+BOOST_FIXTURE_TEST_CASE(
+    a_refusal_with_room_right_after_it_stops_no_send, stream)
+{
+    for (int const each : {0, 1, 2})
+    {
+        std::array<asio::const_buffer, 2> const list{
+            asio::buffer("pi", 2), asio::buffer("ng", 2)};
+        tx.clear_buffers();
+        each == 1 ? tx.buffer_list(list)
+                  : tx.buffer(asio::buffer(std::string_view("ping")));
+        auto const send_refused = [&] {
+            forced const fault(each == 1 ? call::sendmsg : call::send, EAGAIN);
+            BOOST_TEST((socket.start_send(tx) == completed));
+            BOOST_TEST(fault.hits() == 1u);
+            BOOST_TEST(tx.error() == success);
+        };
+        each == 2 ? in_a_turn(send_refused) : send_refused();
+        BOOST_TEST((socket.start_send(tx) == completed));
+        BOOST_TEST(other.read(8) == "pingping");
+        tx.cancel();
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_refused_datagram_stops_no_other)
+{
+    support::descriptor_check const leaks;
+    asio::io_context io;
+    opslot::udp::socket socket(io, support::any_port());
+    support::datagram_peer other;
+    support::counted<opslot::udp::datagram_context> tx;
+    tx.buffer(asio::buffer(std::string_view("abc")));
+    tx.endpoint(other.endpoint());
+    {
+        forced const fault(call::sendmsg, EAGAIN);
+        BOOST_TEST((socket.start_send_to(tx) == completed));
+        BOOST_TEST(fault.hits() == 1u);
+    }
+    BOOST_TEST((socket.start_send_to(tx) == completed));
+    for (int const error : {ENOBUFS, ENOMEM, ECONNREFUSED})
+    {
+        forced const fault(call::sendmsg, error);
+        finish(io, tx, socket.start_send_to(tx));
+        BOOST_TEST(tx.error() == system_error_of(error));
+    }
+    finish(io, tx, socket.start_send_to(tx));
+    BOOST_TEST(tx.error() == success);
+}
+
 BOOST_AUTO_TEST_CASE(a_receive_of_a_datagram_reports_errors)
 {
     support::descriptor_check const leaks;
