@@ -56,12 +56,25 @@ engine::engine(
     , origin_(system::coarse_time())
     , clock_resolution_(system::coarse_resolution())
 {
-    open_set();
+    try
+    {
+        open_set();
+    }
+    catch (...)
+    {
+        close_set();
+        throw;
+    }
 }
 
 engine::~engine()
 {
     // The watch, and with it the set, went when the context did.
+    close_set();
+}
+
+void engine::close_set() noexcept
+{
     for (int const fd : {set_, always_readable_, timer_, rescue_})
     {
         if (fd >= 0)

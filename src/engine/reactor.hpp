@@ -240,6 +240,7 @@ private:
     void kick() noexcept;
     void request_turn() noexcept;
     void open_set();
+    void close_set() noexcept;
     template<typename Threads>
     void deliver(operation& op, turn& t);
     void deliver_via(operation& op);

@@ -369,6 +369,45 @@ BOOST_FIXTURE_TEST_CASE(a_full_epoll_set_is_an_error_of_the_operation, stream)
     check_usable();
 }
 
+BOOST_AUTO_TEST_CASE(an_engine_that_cannot_be_made_leaves_nothing_open)
+{
+    struct site
+    {
+        call which;
+        unsigned skip;
+    };
+
+    // As many calls of each kind as the engine makes when it is made, after
+    // those of Asio's.
+    for (auto const [which, skip] : std::initializer_list<site>{
+             {call::epoll_create1, 0},
+             {call::eventfd, 0},
+             {call::timerfd_create, 0},
+             {call::timerfd_create, 1},
+             {call::epoll_ctl, 0},
+             {call::epoll_ctl, 1},
+             {call::epoll_ctl, 2}})
+    {
+        support::descriptor_check const leaks;
+        asio::io_context io;
+        // Asio's reactor is there before.
+        asio::ip::tcp::socket const of_asio(io);
+        {
+            forced const fault(which, EMFILE, skip);
+            BOOST_CHECK_EXCEPTION(
+                tcp::socket socket(io), system_error, [](auto const& e) {
+                    return e.code() == asio::error::no_descriptors;
+                });
+            BOOST_TEST(fault.hits() == 1u);
+        }
+        // There is one when the system has room again.
+        tcp::socket socket(io);
+        auto other = support::connect_tcp(socket);
+        BOOST_TEST(socket.write_some(asio::buffer("x", 1)) == 1u);
+        BOOST_TEST(other.read(1) == "x");
+    }
+}
+
 BOOST_FIXTURE_TEST_CASE(an_interrupted_wait_of_the_engine_goes_on, stream)
 {
     BOOST_TEST((socket.start_receive(rx) == pending));
