@@ -67,6 +67,7 @@ void check_connected(asio::io_context& io, tcp::socket& socket, peer& other)
     support::counted<opslot::stream_context> c;
     std::array<char, 4> storage;
     c.buffer(asio::buffer(storage));
+    c.at_least(3);
     auto const result = socket.start_receive(c);
     other.write("abc");
     finish(io, c, result);

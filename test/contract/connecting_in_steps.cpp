@@ -103,6 +103,7 @@ struct connecting
         support::counted<opslot::stream_context> rx;
         std::array<char, 4> storage;
         rx.buffer(asio::buffer(storage));
+        rx.at_least(3);
         auto const result = s.start_receive(rx);
         other.write("abc");
         finish(io, rx, result);
