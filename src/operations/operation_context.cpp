@@ -229,8 +229,11 @@ void operation_context::end(bool calls_handler)
     }
     else
     {
-        // Last, because it may destroy the context.
+        // The context may be used again, with or without another handler.
+        deliver_directly_ = &operation_context::deliver;
         handler_via_.reset();
+        update_delivery();
+        // Last, because it may destroy the context.
         handler_.clear();
     }
 }

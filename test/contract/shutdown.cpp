@@ -246,6 +246,35 @@ BOOST_AUTO_TEST_CASE(an_exception_that_leaves_run_leaves_nothing_behind)
     BOOST_TEST(alive.expired());
 }
 
+BOOST_AUTO_TEST_CASE(a_context_outlives_its_io_context_and_is_used_again)
+{
+    descriptor_check const leaks;
+    receiver rx;
+    {
+        asio::io_context gone;
+        tcp::socket socket(gone);
+        auto other = support::connect_tcp(socket);
+        BOOST_TEST((socket.start_receive(rx) == pending));
+    }
+    BOOST_TEST(!rx.is_pending());
+    asio::io_context io;
+    tcp::socket socket(io);
+    auto other = support::connect_tcp(socket);
+    // Its handler has gone with the operation.
+    BOOST_TEST((socket.start_receive(rx) == pending));
+    other.write("a");
+    support::run(io);
+    BOOST_TEST(rx.calls == 0);
+    BOOST_TEST(!rx.is_pending());
+    BOOST_TEST(rx.bytes_transferred() == 1u);
+    int calls = 0;
+    rx.completion_handler([&](stream_context&) { ++calls; });
+    BOOST_TEST((socket.start_receive(rx) == pending));
+    other.write("b");
+    support::run(io);
+    BOOST_TEST(calls == 1);
+}
+
 BOOST_AUTO_TEST_CASE(a_socket_outlives_its_io_context)
 {
     descriptor_check const leaks;
