@@ -361,8 +361,13 @@ bool connect_composition::advance(attempt& a) noexcept
             }
             if (a.error && a.error != boost::asio::error::in_progress)
             {
-                if (sent_ == 0 && !is_connected(a))
+                // Only a handshake is refused, though data may have gone out
+                // with its first packet.
+                bool const was_refused =
+                    a.error == boost::asio::error::connection_refused;
+                if ((sent_ == 0 || was_refused) && !is_connected(a))
                 {
+                    sent_ = 0;
                     return fail(a, a.error);
                 }
                 finish(a.error, sent_);
