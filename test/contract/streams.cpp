@@ -252,7 +252,7 @@ BOOST_AUTO_TEST_CASE(an_unconnected_socket_reports_that_it_is)
     asio::io_context io;
     tcp::socket socket(io, tcp::v4());
     context c;
-    std::array<char, 4> storage;
+    std::array<char, 4> storage{};
     c.buffer(asio::buffer(storage));
     finish(io, c, socket.start_receive(c));
     BOOST_TEST(c.error() == asio::error::not_connected);
