@@ -5,8 +5,11 @@
 # Installs what the builds, tests, demo and benchmarks need and is missing.
 # For Debian 12; may be run any number of times.
 #
-#   ./setup.sh        for everything but the following
-#   ./setup.sh doc    and for the site of the documentation, and its plots
+#   ./setup.sh             for everything but the following
+#   ./setup.sh doc         and for the site of the documentation, and its plots
+#   ./setup.sh fuzz        and for the preset of this name, as for the others:
+#   ./setup.sh coverage
+#   ./setup.sh windows
 set -euo pipefail
 
 packages=(
@@ -21,24 +24,29 @@ packages=(
 # What comes after the packages.
 finish() { :; }
 
-case "${1:-}" in
-"") ;;
-doc)
-    packages+=(asciidoctor ruby-rouge doxygen chromium gnuplot-nox)
-    # A node that is there need not be Debian's.
-    command -v npm >/dev/null || packages+=(nodejs npm)
-    finish()
-    {
-        echo "setup: installing what doc/site/package.json names"
-        npm ci --silent --no-audit --no-fund \
-            --prefix "$(dirname "${BASH_SOURCE[0]}")/doc/site"
-    }
-    ;;
-*)
-    echo "usage: setup.sh [doc]" >&2
-    exit 2
-    ;;
-esac
+# What only some presets need is asked for by their names.
+for preset in "$@"; do
+    case $preset in
+        doc)
+            packages+=(asciidoctor ruby-rouge doxygen chromium gnuplot-nox)
+            # A node that is there need not be Debian's.
+            command -v npm >/dev/null || packages+=(nodejs npm)
+            finish()
+            {
+                echo "setup: installing what doc/site/package.json names"
+                npm ci --silent --no-audit --no-fund \
+                    --prefix "$(dirname "${BASH_SOURCE[0]}")/doc/site"
+            }
+            ;;
+        fuzz) packages+=(clang libclang-rt-14-dev) ;;
+        coverage) packages+=(gcovr) ;;
+        windows) packages+=(g++-mingw-w64-x86-64-posix wine64) ;;
+        *)
+            echo "usage: setup.sh [doc] [fuzz] [coverage] [windows]" >&2
+            exit 2
+            ;;
+    esac
+done
 
 if ! command -v dpkg-query >/dev/null; then
     echo "setup: no dpkg here; please install the like of: ${packages[*]}"
