@@ -732,12 +732,12 @@ private:
     void settle()
     {
         restart();
-        for (int i = 0; i != 1000 && io_->poll() != 0; ++i)
+        int rounds = 0;
+        while (io_->poll() != 0)
         {
             restart();
+            require(++rounds != 1000, "there is always something to do");
         }
-        restart();
-        require(io_->poll() == 0, "there is always something to do");
         // The system may take a while to pass something on.
         for (int i = 0; i != 100 && is_any_forgotten(); ++i)
         {
