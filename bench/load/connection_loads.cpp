@@ -89,12 +89,6 @@ private:
         peer& p = peers_[index];
         p.begin = clock::now();
         p.socket = connect_to(port_, SOCK_STREAM);
-        // Closing resets the connection, or the ports would soon be used up.
-        linger const reset{1, 0};
-        check(
-            ::setsockopt(
-                p.socket.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)),
-            "setsockopt");
         check(
             ::send(
                 p.socket.get(), message_.data(), message_.size(), MSG_NOSIGNAL),

@@ -49,6 +49,12 @@ descriptor connect_to(std::uint16_t port, int type)
     {
         int const on = 1;
         ::setsockopt(s.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        // Closing resets the connection. Thousands of them would else keep
+        // their ports for a minute, and leave none to listen at.
+        linger const reset{1, 0};
+        check(
+            ::setsockopt(s.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)),
+            "setsockopt");
     }
     return s;
 }
