@@ -104,7 +104,7 @@ void write_table(std::ostream& out, std::vector<row> const& all)
         write_line(
             out,
             {"  " + std::string(r.server()),
-             (r.is_doubtful() ? "~" : "") + text(rate, 0),
+             (rate && r.is_doubtful() ? "~" : "") + text(rate, 0),
              range(rate),
              text(r.over(&sample::cpu_ns), 0),
              text(r.over(&sample::system_calls), 2),
