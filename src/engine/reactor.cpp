@@ -185,6 +185,7 @@ void engine::retire(descriptor& d) noexcept
     d.budget_turn = 0;
     d.budget_used = 0;
     d.send_turn = 0;
+    d.flush_turn = 0;
     d.queued_bytes = 0;
     d.queued_peak = 0;
     d.file_turn = 0;

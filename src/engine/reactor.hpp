@@ -230,7 +230,7 @@ private:
     template<typename Threads>
     void visit(descriptor& d, turn& t);
     operation* visit_others(descriptor& d, turn& t, operation* ended) noexcept;
-    void complete_all(operation_list& done, turn* t) noexcept;
+    void complete_all(operation_list& done) noexcept;
     bool flush(turn& t) noexcept;
     void finish(turn& t) noexcept;
     bool is_stopped() const noexcept;

@@ -345,7 +345,11 @@ void engine::continue_later(descriptor& d, direction where, turn* t) noexcept
 {
     if (where == writing && t)
     {
-        make_flushed(d);
+        if (d.flush_turn != t->id)
+        {
+            d.flush_turn = t->id;
+            make_flushed(d);
+        }
     }
     else
     {

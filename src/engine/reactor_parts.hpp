@@ -284,6 +284,8 @@ struct alignas(64) descriptor : ready_hook, flush_hook
     std::uint64_t budget_turn = 0;
     /// The turn in which a send went out at once.
     std::uint64_t send_turn = 0;
+    /// The turn that sends what is queued at its end.
+    std::uint64_t flush_turn = 0;
     /// What the queued sends were to send, the first one's progress included.
     std::size_t queued_bytes = 0;
     /// The most that was left to send.

@@ -462,20 +462,27 @@ engine::visit_others(descriptor& d, turn& t, operation* ended) noexcept
         ended = &done.front();
         done.pop_front();
     }
-    complete_all(done, &t);
+    complete_all(done);
     d.waits_otherwise =
         d.is_broken || !d.queues[writing].empty() || !queue.empty();
     return ended;
 }
 
-void engine::complete_all(operation_list& done, turn* t) noexcept
+/// As complete_later, in a turn, with one lock for all.
+void engine::complete_all(operation_list& done) noexcept
 {
-    while (!done.empty())
+    if (done.empty())
     {
-        operation& op = done.front();
-        done.pop_front();
-        complete_later(op, t);
+        return;
     }
+    lock const guard(mutex_, !options_.single_threaded);
+    for (operation& op : done)
+    {
+        op.keeper = this;
+        op.place.store(operation_place::completions, std::memory_order_release);
+    }
+    completions_.splice(completions_.end(), done);
+    has_others_.store(true, std::memory_order_relaxed);
 }
 
 /// Sends what was gathered. Returns true if anything was completed by it.
@@ -496,9 +503,10 @@ bool engine::flush(turn& t) noexcept
         }
         operation_list done;
         lock const guard(d->mutex, !options_.single_threaded);
+        d->flush_turn = 0;
         visit_sends(*d, t, done);
         completed_any |= !done.empty();
-        complete_all(done, &t);
+        complete_all(done);
     }
     return completed_any;
 }
