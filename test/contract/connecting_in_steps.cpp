@@ -535,6 +535,26 @@ BOOST_FIXTURE_TEST_CASE(options_survive_the_change_of_socket, connecting)
     }
 }
 
+// Model case 85, with a name. The socket is of the family that the name does
+// not have at this port, so another one takes its place.
+BOOST_FIXTURE_TEST_CASE(options_survive_a_connect_by_name, connecting)
+{
+    socket.open(tcp::v6());
+    socket.set_option(tcp::no_delay(true));
+    socket.set_option(asio::socket_base::keep_alive(true));
+    c.name("localhost", port());
+    connect();
+    BOOST_REQUIRE(c.error() == success);
+    BOOST_TEST((socket.local_endpoint().protocol() == tcp::v4()));
+    tcp::no_delay delay;
+    asio::socket_base::keep_alive alive;
+    socket.get_option(delay);
+    socket.get_option(alive);
+    BOOST_TEST(delay.value());
+    BOOST_TEST(alive.value());
+    check_connected(socket, listener);
+}
+
 // However the socket came to be.
 BOOST_FIXTURE_TEST_CASE(
     options_of_other_sockets_survive_the_change_too, connecting)
