@@ -209,6 +209,8 @@ private:
     void connect(std::size_t i)
     {
         user_socket& s = sockets_[i];
+        // By a reset, which keeps no port.
+        s.peer.reset();
         s.socket.emplace(*io_);
         s.peer = support::connect_tcp(*s.socket);
         s.peer_is_open = true;
@@ -922,6 +924,7 @@ private:
         for (std::size_t i = 0; i != sockets_.size(); ++i)
         {
             close(i);
+            sockets_[i].peer.reset();
         }
         for (int i = 0; i != 1000 && pending_ != 0; ++i)
         {
