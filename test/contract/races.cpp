@@ -75,6 +75,14 @@ struct tally
 // A socket with its peer and contexts, all of them used on one executor.
 struct participant
 {
+    struct each
+    {
+        stream_context context;
+        std::array<char, 64> storage{};
+        /// Until the handler has seen the result.
+        std::atomic<bool> is_busy{false};
+    };
+
     participant(asio::any_io_executor ex, tally& t)
         : executor(std::move(ex))
         , socket(executor)
@@ -85,7 +93,7 @@ struct participant
         {
             e.context.buffer(asio::buffer(e.storage));
             e.context.completion_handler(asio::bind_executor(
-                executor, [this](stream_context& c) { sums.end(c.error()); }));
+                executor, [this, &e](stream_context&) { end(e); }));
         }
         open();
     }
@@ -107,10 +115,10 @@ struct participant
         case 0:
         case 1:
         case 2:
-            if (!e.context.is_pending() && !e.context.is_disposed())
+            if (!e.is_busy.load(std::memory_order_acquire))
             {
                 e.context.timeout(microseconds(random / 128 % 4 * 700));
-                start(e.context, s, random / 1024);
+                start(e, s, random / 1024);
             }
             break;
         case 3:
@@ -135,9 +143,11 @@ struct participant
         }
     }
 
-    void start(stream_context& c, tcp::socket& s, std::uint32_t random)
+    void start(each& e, tcp::socket& s, std::uint32_t random)
     {
+        stream_context& c = e.context;
         ++sums.started;
+        e.is_busy.store(true, std::memory_order_relaxed);
         if (random % 4 == 0)
         {
             s.async_send(c);
@@ -152,16 +162,16 @@ struct participant
                 random % 4 == 2 ? s.start_send(c) : s.start_receive(c);
             if (result == completed)
             {
-                sums.end(c.error());
+                end(e);
             }
         }
     }
 
-    struct each
+    void end(each& e)
     {
-        stream_context context;
-        std::array<char, 64> storage{};
-    };
+        sums.end(e.context.error());
+        e.is_busy.store(false, std::memory_order_release);
+    }
 
     asio::any_io_executor executor;
     tcp::socket socket;
