@@ -102,6 +102,9 @@ struct participant
     {
         auto peer = support::connect_tcp(socket);
         other.assign(tcp::v4(), peer.release());
+        // A reset keeps no port: there are many connections.
+        socket.set_option(asio::socket_base::linger(true, 0));
+        other.set_option(asio::socket_base::linger(true, 0));
     }
 
     // On the executor.

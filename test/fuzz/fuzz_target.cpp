@@ -17,6 +17,11 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t n)
     {
         fuzz::world(data, n).run();
     }
+    catch (fuzz::no_connection const&)
+    {
+        // No matter of the input, which is not kept.
+        return -1;
+    }
     catch (std::exception const& e)
     {
         std::fprintf(stderr, "fuzz: %s\n", e.what());

@@ -58,6 +58,12 @@ struct disagreement : std::logic_error
     using std::logic_error::logic_error;
 };
 
+/// The system has no connection left.
+struct no_connection : std::runtime_error
+{
+    using std::runtime_error::runtime_error;
+};
+
 inline void require(bool agrees, std::string const& what)
 {
     if (!agrees)
@@ -212,7 +218,14 @@ private:
         // By a reset, which keeps no port.
         s.peer.reset();
         s.socket.emplace(*io_);
-        s.peer = support::connect_tcp(*s.socket);
+        try
+        {
+            s.peer = support::connect_tcp(*s.socket);
+        }
+        catch (boost::system::system_error const& e)
+        {
+            throw no_connection(e.what());
+        }
         s.peer_is_open = true;
         s.peer_has_ended = false;
         s.peer_has_failed = false;
