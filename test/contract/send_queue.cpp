@@ -309,6 +309,7 @@ BOOST_FIXTURE_TEST_CASE(a_source_goes_on_below_its_mark, connection)
     std::deque<context> sends(count);
     std::size_t next = 0;
     context room;
+    //[back_pressure
     auto const produce = [&] {
         while (next != count && socket.queued_bytes() < high)
         {
@@ -321,6 +322,8 @@ BOOST_FIXTURE_TEST_CASE(a_source_goes_on_below_its_mark, connection)
             socket.async_wait_queued(room, low);
         }
     };
+    room.completion_handler([&](opslot::stream_context&) { produce(); });
+    //]
     int stops = 0;
     room.completion_handler([&](opslot::stream_context&) {
         BOOST_TEST(socket.queued_bytes() <= low);
