@@ -105,6 +105,9 @@ struct participant
         // A reset keeps no port: there are many connections.
         socket.set_option(asio::socket_base::linger(true, 0));
         other.set_option(asio::socket_base::linger(true, 0));
+        // Nobody waits for room in the middle of it all.
+        socket.non_blocking(true);
+        other.non_blocking(true);
     }
 
     // On the executor.
