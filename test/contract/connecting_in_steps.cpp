@@ -664,7 +664,8 @@ BOOST_FIXTURE_TEST_CASE(every_form_completes_later, connecting)
     tcp::socket second(io), third(io);
     connect_context token;
     c.endpoints(endpoints{bad, good});
-    token.endpoints(endpoints{bad, good});
+    // To another listener: which connection is first is not said.
+    token.endpoints(endpoints{bad, good6});
     int calls = 0;
     socket.async_connect(c);
     second.async_connect(token, [&](error_code ec) {
@@ -678,7 +679,7 @@ BOOST_FIXTURE_TEST_CASE(every_form_completes_later, connecting)
     BOOST_TEST(calls == 1);
     BOOST_TEST(token.calls == 0);
     check_connected(socket, listener);
-    check_connected(second, listener);
+    check_connected(second, v6);
     // What is known at once is delivered later, too.
     error_code ec;
     socket.async_connect(c);
