@@ -119,14 +119,20 @@ void add_datagrams(std::vector<cell>& cells)
 {
     for (char const* const suite : {"udp_receive", "udp_send", "udp_echo"})
     {
-        for (std::size_t const bytes : {64u, 1200u})
+        for (bool const merges : {false, true})
         {
-            cell c;
-            c.suite = suite;
-            c.name = text_of(bytes);
-            c.message_bytes = bytes;
-            c.fan_out = 32;
-            cells.push_back(c);
+            for (std::size_t const bytes : {64u, 1200u})
+            {
+                cell c;
+                c.suite = suite;
+                c.name = text_of(bytes) + (merges ? ", GSO and GRO" : "");
+                c.message_bytes = bytes;
+                // As many small ones as a packet may have. The system has no
+                // room for so many large ones, if nobody takes them merged.
+                c.fan_out = merges && bytes == 64 ? 64 : 32;
+                c.merges_datagrams = merges;
+                cells.push_back(c);
+            }
         }
     }
 }

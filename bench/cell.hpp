@@ -36,6 +36,9 @@ struct cell
     std::size_t fan_out = 1;
     /// How the server is to be built, where a suite has more than one way.
     std::string variant;
+    /// Whether the load sends many datagrams as one packet, and takes them so
+    /// (`UDP_SEGMENT`, `UDP_GRO`).
+    bool merges_datagrams = false;
     /// Who takes part, out of `server_names`.
     std::vector<std::string_view> servers{
         server_names.begin(), server_names.end()};

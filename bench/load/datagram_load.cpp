@@ -2,16 +2,21 @@
 // Distributed under the Boost Software License, Version 1.0.
 
 // Datagrams with numbers. So few are on their way that the system has room
-// for all of them, so none may be missing or out of order.
+// for all of them, so none may be missing or out of order. Several go and come
+// by one call, and where the cell wants it as one packet, which the system
+// splits for a server that takes single datagrams.
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <limits>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include <netinet/udp.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -33,7 +38,8 @@ struct exchange
         }
         else if (c.suite == "udp_echo")
         {
-            outstanding = c.fan_out;
+            // One packet is with the server while the load has another.
+            outstanding = c.merges_datagrams ? 2 * c.fan_out : c.fan_out;
         }
         else
         {
@@ -50,6 +56,12 @@ struct exchange
     std::size_t outstanding = 1;
 };
 
+/// Where it says of a merged message how many bytes each datagram has.
+struct segment_control
+{
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> bytes;
+};
+
 class datagram_load : public load
 {
 public:
@@ -58,19 +70,25 @@ public:
         , size_(c.message_bytes)
         , text_(pattern(cycle + size_))
         , socket_(connect_to(port, SOCK_DGRAM))
-        , memory_(batch * size_)
+        , is_merged_(c.merges_datagrams)
+        , run_(is_merged_ ? std::min(most_merged, most_bytes / size_) : 1)
+        , room_(is_merged_ ? most_bytes : size_)
+        , memory_(batch * room_)
+        , controls_(batch)
         , messages_(batch)
         , parts_(batch)
         , sent_at_(exchange_.outstanding)
     {
         timeval const limit{patience.count(), 0};
-        check(
-            ::setsockopt(
-                socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)),
-            "setsockopt");
+        set_option(SOL_SOCKET, SO_RCVTIMEO, limit);
+        if (is_merged_)
+        {
+            set_option(SOL_UDP, UDP_SEGMENT, static_cast<int>(size_));
+            set_option(SOL_UDP, UDP_GRO, 1);
+        }
         for (std::size_t i = 0; i != batch; ++i)
         {
-            parts_[i] = {memory_.data() + i * size_, size_};
+            parts_[i].iov_base = memory_.data() + i * room_;
             messages_[i].msg_hdr.msg_iov = &parts_[i];
             messages_[i].msg_hdr.msg_iovlen = 1;
         }
@@ -101,8 +119,21 @@ public:
     }
 
 private:
+    /// Messages of one call.
     static constexpr std::size_t batch = 64;
+    // What one message has at most: as many datagrams as every Linux takes, and
+    // as many bytes as a packet of IPv4.
+    static constexpr std::size_t most_merged = 64;
+    static constexpr std::size_t most_bytes = 65507;
     static constexpr std::size_t cycle = 1024;
+
+    template<typename T>
+    void set_option(int level, int name, T const& value)
+    {
+        check(
+            ::setsockopt(socket_.get(), level, name, &value, sizeof(value)),
+            "setsockopt");
+    }
 
     std::uint64_t answered_requests() const noexcept
     {
@@ -120,28 +151,52 @@ private:
         auto const now = clock::now();
         while (requests != 0)
         {
-            std::size_t const n = std::min(requests, batch);
-            for (std::size_t i = 0; i != n; ++i)
+            std::size_t n = 0;
+            unsigned count = 0;
+            for (; n != requests && count != batch; ++count)
             {
-                sent_at_[(sent_ + i) % exchange_.outstanding] = now;
-                write(memory_.data() + i * size_, sent_ + i);
-                parts_[i].iov_len = size_;
+                std::size_t const run = std::min(requests - n, run_);
+                fill(count, sent_ + n, run, now);
+                n += run;
             }
             int const done = check(
-                ::sendmmsg(
-                    socket_.get(),
-                    messages_.data(),
-                    static_cast<unsigned>(n),
-                    0),
+                ::sendmmsg(socket_.get(), messages_.data(), count, 0),
                 "sendmmsg");
-            sent_ += static_cast<std::size_t>(done);
-            requests -= static_cast<std::size_t>(done);
+            for (std::size_t i = 0; i != static_cast<std::size_t>(done); ++i)
+            {
+                std::size_t const run = parts_[i].iov_len / size_;
+                sent_ += run;
+                requests -= run;
+            }
         }
+    }
+
+    /// Makes a message of the requests from this number on.
+    void fill(
+        std::size_t message,
+        std::uint64_t number,
+        std::size_t run,
+        clock::time_point now)
+    {
+        for (std::size_t i = 0; i != run; ++i)
+        {
+            sent_at_[(number + i) % exchange_.outstanding] = now;
+            write(memory_.data() + message * room_ + i * size_, number + i);
+        }
+        parts_[message].iov_len = run * size_;
+        messages_[message].msg_hdr.msg_control = nullptr;
+        messages_[message].msg_hdr.msg_controllen = 0;
     }
 
     /// Returns how many requests were answered.
     std::size_t receive()
     {
+        for (std::size_t i = 0; i != batch; ++i)
+        {
+            parts_[i].iov_len = room_;
+            messages_[i].msg_hdr.msg_control = controls_[i].bytes.data();
+            messages_[i].msg_hdr.msg_controllen = controls_[i].bytes.size();
+        }
         int const n = ::recvmmsg(
             socket_.get(), messages_.data(), batch, MSG_WAITFORONE, nullptr);
         if (n < 0 && errno == EAGAIN)
@@ -152,19 +207,48 @@ private:
         auto const now = clock::now();
         for (int i = 0; i < check(n, "recvmmsg"); ++i)
         {
-            accept(static_cast<std::size_t>(i), now);
+            split(static_cast<std::size_t>(i), now);
         }
         return static_cast<std::size_t>(answered_requests() - before);
     }
 
+    /// Compares the datagrams of a message that was received.
+    void split(std::size_t message, clock::time_point now)
+    {
+        std::string_view bytes(
+            memory_.data() + message * room_, messages_[message].msg_len);
+        std::size_t const each = segment_bytes(messages_[message]);
+        while (bytes.size() > each)
+        {
+            accept(bytes.substr(0, each), now);
+            bytes.remove_prefix(each);
+        }
+        accept(bytes, now);
+    }
+
+    /// How many bytes each datagram of a message has; the last one may have
+    /// less.
+    static std::size_t segment_bytes(mmsghdr& message)
+    {
+        int bytes = 0;
+        cmsghdr const* const control = CMSG_FIRSTHDR(&message.msg_hdr);
+        if (!control || control->cmsg_level != SOL_UDP ||
+            control->cmsg_type != UDP_GRO)
+        {
+            return message.msg_len;
+        }
+        std::memcpy(&bytes, CMSG_DATA(control), sizeof(bytes));
+        return static_cast<std::size_t>(bytes);
+    }
+
     /// Compares one that was received.
-    void accept(std::size_t i, clock::time_point now)
+    void accept(std::string_view datagram, clock::time_point now)
     {
         std::uint64_t const group = received_ / exchange_.answers;
         std::uint64_t const number = (group + 1) * exchange_.requests - 1;
         expected_.resize(size_);
         write(expected_.data(), number);
-        compare({memory_.data() + i * size_, messages_[i].msg_len}, expected_);
+        compare(datagram, expected_);
         if (++received_ % exchange_.answers == 0)
         {
             latencies_.add(now - sent_at_[number % exchange_.outstanding]);
@@ -175,7 +259,13 @@ private:
     std::size_t const size_;
     std::string const text_;
     descriptor socket_;
+    bool const is_merged_;
+    /// Datagrams that are sent as one message.
+    std::size_t const run_;
+    /// Bytes that there are for a message.
+    std::size_t const room_;
     std::vector<char> memory_;
+    std::vector<segment_control> controls_;
     std::vector<mmsghdr> messages_;
     std::vector<iovec> parts_;
     std::vector<clock::time_point> sent_at_;

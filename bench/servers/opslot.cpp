@@ -15,6 +15,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/write.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <memory>
@@ -625,145 +626,145 @@ void serve_form(cell const& c)
 // ---- UDP -------------------------------------------------------------------
 
 using datagram_context = udp::datagram_context;
+using batch_context = udp::datagram_batch_context;
 
-/// What all servers of datagrams have.
-class datagram_server
+/// Receives many datagrams by an operation.
+class batch_server
 {
+    /// What comes as one packet is not copied from a slab that has room for it.
+    static constexpr std::size_t packet_bytes = 64 * 1024;
+
 public:
-    datagram_server(asio::io_context& io, cell const& c)
+    batch_server(asio::io_context& io, cell const& c)
         : socket_(io, udp::endpoint(asio::ip::address_v4::loopback(), 0))
-        , fan_(c.fan_out)
-        , buffer_(c.message_bytes)
+        , slab_(std::max(
+              packet_bytes, batch_context::default_capacity * c.message_bytes))
     {
-        rx_.buffer(asio::buffer(buffer_));
+        rx_.slab(asio::buffer(slab_), c.message_bytes);
     }
 
     std::uint16_t port() const { return socket_.local_endpoint().port(); }
 
 protected:
-    /// Has a datagram go to where the last one came from.
-    void address(datagram_context& tx)
-    {
-        tx.buffer(asio::buffer(buffer_, rx_.bytes_transferred()));
-        tx.endpoint(rx_.sender());
-    }
-
     udp::socket socket_;
-    std::size_t const fan_;
-    std::vector<char> buffer_;
-    datagram_context rx_;
+    std::vector<char> slab_;
+    batch_context rx_;
 };
 
-/// Receives so many datagrams, and then acknowledges them with the last one.
-class datagram_receiver : public datagram_server
+/// Sends each datagram back.
+class datagram_echo : public batch_server
 {
 public:
-    datagram_receiver(asio::io_context& io, cell const& c)
-        : datagram_server(io, c)
+    datagram_echo(asio::io_context& io, cell const& c)
+        : batch_server(io, c)
     {
-        rx_.completion_handler([this](datagram_context&) {
-            if (received())
-            {
-                receive();
-            }
-        });
-        tx_.completion_handler([this](datagram_context&) { receive(); });
-        receive();
+        rx_.completion_handler([this](batch_context&) { go_on(); });
+        go_on();
     }
 
 private:
-    void receive()
+    void go_on()
     {
-        while (socket_.start_receive_from(rx_) == completed && received())
+        while (start_next() == completed)
         {}
     }
 
-    // True: receive again.
-    bool received()
+    opslot::start_result start_next()
     {
-        if (rx_.error() || ++received_ % fan_ != 0)
-        {
-            return true;
-        }
-        address(tx_);
-        return socket_.start_send_to(tx_) == completed;
+        // The list of a receive is what there is to send.
+        bool const has_received =
+            rx_.last_operation() == opslot::operation_kind::receive_batch &&
+            rx_.size() != 0;
+        return has_received ? socket_.start_send_batch(rx_)
+                            : socket_.start_receive_batch(rx_);
+    }
+};
+
+/// Answers each datagram so many times, or so many of them once, with the last
+/// one.
+class datagram_answers : public batch_server
+{
+public:
+    datagram_answers(asio::io_context& io, cell const& c)
+        : batch_server(io, c)
+        , receives_(c.suite == "udp_receive" ? c.fan_out : 1)
+        , sends_(c.suite == "udp_send" ? c.fan_out : 1)
+        , answers_(sends_ * c.message_bytes)
+        , tx_(sends_)
+    {
+        rx_.completion_handler([this](batch_context&) {
+            next_ = 0;
+            go_on();
+        });
+        tx_.completion_handler([this](batch_context&) { go_on(); });
+        go_on();
     }
 
+private:
+    void go_on()
+    {
+        while (answer())
+        {
+            next_ = 0;
+            if (socket_.start_receive_batch(rx_) == opslot::pending)
+            {
+                return;
+            }
+        }
+    }
+
+    // True: all that was received is answered.
+    bool answer()
+    {
+        while (next_ != rx_.size())
+        {
+            auto const datagram = rx_[next_++];
+            if (++received_ % receives_ == 0)
+            {
+                repeat(datagram);
+                if (socket_.start_send_batch(tx_) == opslot::pending)
+                {
+                    return false;
+                }
+            }
+        }
+        return true;
+    }
+
+    // Puts the bytes side by side, to be sent as one packet.
+    void repeat(batch_context::datagram const& datagram)
+    {
+        auto const request = datagram.buffer();
+        auto const to = datagram.endpoint();
+        tx_.clear();
+        for (std::size_t i = 0; i != sends_; ++i)
+        {
+            auto const place = asio::buffer(answers_) + i * request.size();
+            asio::buffer_copy(place, request);
+            tx_.add(asio::buffer(place, request.size()), to);
+        }
+    }
+
+    std::size_t const receives_;
+    std::size_t const sends_;
     std::size_t received_ = 0;
-    datagram_context tx_;
-};
-
-/// Sends each datagram back so many times, one operation after the other.
-class datagram_sender : public datagram_server
-{
-public:
-    datagram_sender(asio::io_context& io, cell const& c)
-        : datagram_server(io, c)
-        , each_(c.suite == "udp_echo" ? 1 : fan_)
-    {
-        rx_.completion_handler([this](datagram_context&) {
-            if (received())
-            {
-                receive();
-            }
-        });
-        tx_.completion_handler([this](datagram_context&) {
-            if (sent() || send())
-            {
-                receive();
-            }
-        });
-        receive();
-    }
-
-private:
-    void receive()
-    {
-        while (socket_.start_receive_from(rx_) == completed && received())
-        {}
-    }
-
-    // True: receive again.
-    bool received()
-    {
-        if (rx_.error())
-        {
-            return true;
-        }
-        queued_ = each_;
-        address(tx_);
-        return send();
-    }
-
-    // True: all are sent.
-    bool send()
-    {
-        while (socket_.start_send_to(tx_) == completed)
-        {
-            if (sent())
-            {
-                return true;
-            }
-        }
-        return false;
-    }
-
-    bool sent() { return --queued_ == 0; }
-
-    std::size_t const each_;
-    std::size_t queued_ = 0;
-    datagram_context tx_;
+    /// The first of the list that is not answered.
+    std::size_t next_ = 0;
+    std::vector<char> answers_;
+    batch_context tx_;
 };
 
 /// Sends each datagram back so many times, by operations that one handler
 /// starts.
-class datagram_burst : public datagram_server
+class datagram_burst
 {
 public:
     datagram_burst(asio::io_context& io, cell const& c)
-        : datagram_server(io, c)
-        , tx_(fan_)
+        : socket_(io, udp::endpoint(asio::ip::address_v4::loopback(), 0))
+        , buffer_(c.message_bytes)
+        , tx_(c.fan_out)
     {
+        rx_.buffer(asio::buffer(buffer_));
         rx_.completion_handler([this](datagram_context&) {
             if (received())
             {
@@ -782,6 +783,8 @@ public:
         receive();
     }
 
+    std::uint16_t port() const { return socket_.local_endpoint().port(); }
+
 private:
     void receive()
     {
@@ -799,7 +802,8 @@ private:
         queued_ = tx_.size();
         for (datagram_context& tx : tx_)
         {
-            address(tx);
+            tx.buffer(asio::buffer(buffer_, rx_.bytes_transferred()));
+            tx.endpoint(rx_.sender());
             if (socket_.start_send_to(tx) == completed)
             {
                 --queued_;
@@ -808,7 +812,10 @@ private:
         return queued_ == 0;
     }
 
+    udp::socket socket_;
+    std::vector<char> buffer_;
     std::size_t queued_ = 0;
+    datagram_context rx_;
     std::vector<datagram_context> tx_;
 };
 
@@ -842,9 +849,9 @@ int main(int argc, char* argv[])
             {"opslot http", &serve<http_session>},
             {"opslot two_threads",
              &bench::serve_with_two_threads<server<echo_session>, cell>},
-            {"opslot udp_receive", &serve_datagrams<datagram_receiver>},
-            {"opslot udp_send", &serve_datagrams<datagram_sender>},
-            {"opslot udp_echo", &serve_datagrams<datagram_sender>},
+            {"opslot udp_receive", &serve_datagrams<datagram_answers>},
+            {"opslot udp_send", &serve_datagrams<datagram_answers>},
+            {"opslot udp_echo", &serve_datagrams<datagram_echo>},
             {"opslot bursts", &serve_datagrams<datagram_burst>},
         });
 }

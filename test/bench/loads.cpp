@@ -240,6 +240,30 @@ BOOST_AUTO_TEST_CASE(datagrams_are_compared)
         load->run(requests(1)), std::runtime_error, is_wrong_byte);
 }
 
+BOOST_AUTO_TEST_CASE(datagrams_of_one_packet_are_compared_one_by_one)
+{
+    cell c = cell_of("udp_echo");
+    c.merges_datagrams = true;
+    c.fan_out = 4;
+    // An order is as many requests as are on their way at a time.
+    std::size_t const outstanding = 2 * c.fan_out;
+    datagram_server good(10 * outstanding, none);
+    BOOST_TEST(
+        bench::make_datagram_load(c, good.port())->run(requests(10)).messages ==
+        10 * outstanding);
+    // The last one only.
+    std::size_t datagrams = 0;
+    datagram_server bad(outstanding, [&](std::string& bytes) {
+        if (++datagrams == outstanding)
+        {
+            wrong_byte(bytes);
+        }
+    });
+    auto const load = bench::make_datagram_load(c, bad.port());
+    BOOST_CHECK_EXCEPTION(
+        load->run(requests(1)), std::runtime_error, is_wrong_byte);
+}
+
 BOOST_AUTO_TEST_CASE(short_connections_are_counted_and_compared)
 {
     cell const c = cell_of("accept_churn");
