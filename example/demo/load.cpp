@@ -3,6 +3,8 @@
 
 // A client made of non-blocking sockets and one epoll set. Whatever it sends
 // and expects is a text that repeats, so that each byte can be compared.
+// Datagrams come and go in order on the loopback interface, so their bytes are
+// a text, too.
 
 #include "load.hpp"
 
@@ -11,7 +13,9 @@
 #include <chrono>
 #include <cstddef>
 #include <cstring>
+#include <limits>
 #include <stdexcept>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -19,6 +23,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -55,19 +60,6 @@ private:
     std::string twice_;
 };
 
-/// Bytes without an order.
-std::string noise(std::size_t size)
-{
-    std::string text(size, '\0');
-    std::uint32_t state = 1;
-    for (char& c : text)
-    {
-        state = state * 1664525u + 1013904223u;
-        c = static_cast<char>(state >> 24);
-    }
-    return text;
-}
-
 /// A text that has room for all that one peer sends at a time.
 std::string repeated(std::string_view text)
 {
@@ -75,6 +67,34 @@ std::string repeated(std::string_view text)
     while (result.size() < 16384)
     {
         result += text;
+    }
+    return result;
+}
+
+std::string requests_for(workload const& w)
+{
+    return w.kind == traffic::http ? repeated(http_request) : noise(16384);
+}
+
+/// What the server sends for all of them.
+std::string answers_for(workload const& w, std::string const& requests)
+{
+    switch (w.kind)
+    {
+    case traffic::http:
+        return repeated(http_response);
+    case traffic::file:
+        return noise(w.message_bytes);
+    default:
+        break;
+    }
+    std::string result;
+    for (std::size_t i = 0; i != requests.size(); i += w.request_bytes)
+    {
+        for (std::size_t n = 0; n != w.message_bytes; n += w.request_bytes)
+        {
+            result.append(requests, i, w.request_bytes);
+        }
     }
     return result;
 }
@@ -111,9 +131,9 @@ private:
     int fd_;
 };
 
-descriptor connect_to(unsigned short port)
+descriptor connect_to(unsigned short port, int type)
 {
-    descriptor socket(::socket(AF_INET, SOCK_STREAM, 0), "socket");
+    descriptor socket(::socket(AF_INET, type, 0), "socket");
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
@@ -125,15 +145,31 @@ descriptor connect_to(unsigned short port)
     {
         throw_errno("connect");
     }
-    int const on = 1;
-    ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    if (type == SOCK_STREAM)
+    {
+        int const on = 1;
+        ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    }
     return socket;
+}
+
+/// Lets many datagrams be sent and received as one packet. False: the system
+/// cannot do it (it can since Linux 5.0).
+bool merge_datagrams(descriptor const& socket, std::size_t bytes)
+{
+    int const segment = static_cast<int>(bytes);
+    int const on = 1;
+    return ::setsockopt(
+               socket.get(), SOL_UDP, UDP_SEGMENT, &segment, sizeof(segment)) ==
+               0 &&
+           ::setsockopt(socket.get(), SOL_UDP, UDP_GRO, &on, sizeof(on)) == 0;
 }
 
 struct peer
 {
     descriptor socket;
-    /// Where its texts begin, and how many of their bytes went and came.
+    /// The message that its texts begin with, and how many of their bytes
+    /// went and came.
     std::uint64_t begin;
     std::uint64_t sent = 0;
     std::uint64_t received = 0;
@@ -148,18 +184,22 @@ public:
     generator(workload const& w, unsigned short port, std::size_t peers)
         : kind_(w.kind)
         , message_bytes_(w.message_bytes)
-        , request_bytes_(
-              w.kind == traffic::http ? http_request.size() : w.message_bytes)
-        , out_(w.kind == traffic::http ? repeated(http_request) : noise(16384))
-        , in_(w.kind == traffic::http ? repeated(http_response) : noise(16384))
+        , request_bytes_(w.request_bytes)
+        , out_(requests_for(w))
+        , in_(answers_for(w, requests_for(w)))
         , epoll_(::epoll_create1(0), "epoll_create1")
         , buffer_(65536)
     {
         for (std::size_t i = 0; i != peers; ++i)
         {
-            bool const has_own_text =
-                kind_ != traffic::http && kind_ != traffic::broadcast;
-            peers_.push_back({connect_to(port), has_own_text ? i * 977 : 0});
+            bool const is_udp = kind_ == traffic::datagrams;
+            peers_.push_back(
+                {connect_to(port, is_udp ? SOCK_DGRAM : SOCK_STREAM),
+                 kind_ == traffic::broadcast ? 0 : i * 977});
+            if (is_udp && !merge_datagrams(peers_[i].socket, message_bytes_))
+            {
+                most_at_a_time_ = message_bytes_;
+            }
             watch(EPOLL_CTL_ADD, i, EPOLLIN);
         }
     }
@@ -301,7 +341,8 @@ private:
     {
         while (!bytes.empty())
         {
-            auto const expected = in_.at(p.begin + p.received, bytes.size());
+            auto const expected =
+                in_.at(p.begin * message_bytes_ + p.received, bytes.size());
             if (bytes.substr(0, expected.size()) != expected)
             {
                 throw std::runtime_error(
@@ -345,7 +386,9 @@ private:
         peer& p = peers_[index];
         while (p.owed != 0)
         {
-            auto const part = out_.at(p.begin + p.sent, p.owed);
+            auto const part = out_.at(
+                p.begin * request_bytes_ + p.sent,
+                std::min(p.owed, most_at_a_time_));
             ssize_t const n = ::send(
                 p.socket.get(),
                 part.data(),
@@ -386,6 +429,8 @@ private:
     traffic kind_;
     std::size_t message_bytes_;
     std::size_t request_bytes_;
+    /// A single datagram, where each has to be sent by itself.
+    std::size_t most_at_a_time_ = std::numeric_limits<std::size_t>::max();
     cycle out_;
     cycle in_;
     descriptor epoll_;

@@ -68,7 +68,6 @@ std::optional<options> parse_options(int argc, char const* const argv[])
         }
         seconds = quick_seconds;
         o.rounds = 1;
-        o.warm_up = std::chrono::milliseconds(100);
     }
     if (!(seconds >= 1 && seconds <= most_seconds))
     {

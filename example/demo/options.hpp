@@ -14,7 +14,7 @@ namespace demo {
 struct options
 {
     std::size_t rounds = 5;
-    std::chrono::milliseconds warm_up{200};
+    std::chrono::milliseconds warm_up{100};
     /// How long each server is measured in each round.
     std::chrono::milliseconds window{0};
     std::optional<std::string> json_file;

@@ -6,6 +6,8 @@
 
 #include <opslot/operation_memory.hpp>
 #include <opslot/tcp.hpp>
+#include <opslot/transmit_context.hpp>
+#include <opslot/udp.hpp>
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/io_context.hpp>
@@ -29,6 +31,7 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 using opslot::stream_context;
 using tcp = opslot::tcp;
+using udp = opslot::udp;
 
 // ---- Echo ------------------------------------------------------------------
 
@@ -50,6 +53,10 @@ public:
                 receive();
             }
         });
+        if (e.load.kind == traffic::deadline)
+        {
+            rx_.timeout(silence_limit);
+        }
         tx_.keep_alive(*this);
         tx_.completion_handler([this](stream_context&) {
             if (sent())
@@ -216,6 +223,84 @@ private:
     std::vector<char> buffer_;
     stream_context rx_;
     stream_context tx_;
+};
+
+// ---- Several replies -------------------------------------------------------
+
+class reply_session : public std::enable_shared_from_this<reply_session>
+{
+public:
+    using shared = environment;
+
+    reply_session(tcp::socket socket, environment& e)
+        : socket_(std::move(socket))
+        , work_(e.work)
+        , buffer_(e.load.buffer_bytes)
+        , tx_(e.load.message_bytes / e.load.request_bytes)
+    {
+        rx_.buffer(asio::buffer(buffer_));
+        rx_.at_least(e.load.request_bytes);
+        rx_.keep_alive(*this);
+        rx_.completion_handler([this](stream_context&) {
+            if (received())
+            {
+                receive();
+            }
+        });
+        for (stream_context& tx : tx_)
+        {
+            tx.buffer(asio::buffer(buffer_, e.load.request_bytes));
+            tx.keep_alive(*this);
+            tx.completion_handler([this](stream_context& each) {
+                if (sent(each) && queued_ == 0)
+                {
+                    receive();
+                }
+            });
+        }
+    }
+
+    void start() { receive(); }
+
+private:
+    void receive()
+    {
+        while (socket_.start_receive(rx_) == opslot::completed && received())
+        {}
+    }
+
+    // True: all is sent, receive again.
+    bool received()
+    {
+        if (rx_.error())
+        {
+            return false;
+        }
+        work_.received();
+        queued_ = tx_.size();
+        for (stream_context& tx : tx_)
+        {
+            if (socket_.start_send(tx) == opslot::completed)
+            {
+                sent(tx);
+            }
+        }
+        return queued_ == 0;
+    }
+
+    bool sent(stream_context const& tx)
+    {
+        work_.sent(tx.bytes_transferred());
+        --queued_;
+        return !tx.error();
+    }
+
+    tcp::socket socket_;
+    work_done& work_;
+    std::vector<char> buffer_;
+    std::size_t queued_ = 0;
+    stream_context rx_;
+    std::vector<stream_context> tx_;
 };
 
 // ---- Broadcast -------------------------------------------------------------
@@ -429,6 +514,139 @@ private:
     stream_context tx_;
 };
 
+// ---- Files -----------------------------------------------------------------
+
+class file_session : public std::enable_shared_from_this<file_session>
+{
+public:
+    struct shared : environment
+    {
+        explicit shared(workload const& w)
+            : environment(w)
+            , file(w.message_bytes)
+        {}
+
+        served_file const file;
+    };
+
+    file_session(tcp::socket socket, shared& s)
+        : socket_(std::move(socket))
+        , work_(s.work)
+        , request_(s.load.request_bytes)
+    {
+        rx_.buffer(asio::buffer(request_));
+        rx_.at_least(request_.size());
+        rx_.keep_alive(*this);
+        rx_.completion_handler([this](stream_context&) {
+            if (received())
+            {
+                receive();
+            }
+        });
+        using element = opslot::transmit_element;
+        tx_.elements({element::from_native_handle(s.file.native_handle())});
+        tx_.keep_alive(*this);
+        tx_.completion_handler([this](opslot::transmit_context&) {
+            if (sent())
+            {
+                receive();
+            }
+        });
+    }
+
+    void start() { receive(); }
+
+private:
+    void receive()
+    {
+        while (socket_.start_receive(rx_) == opslot::completed && received())
+        {}
+    }
+
+    // True: receive again.
+    bool received()
+    {
+        if (rx_.error())
+        {
+            return false;
+        }
+        work_.received();
+        return socket_.start_transmit(tx_) == opslot::completed && sent();
+    }
+
+    bool sent()
+    {
+        work_.sent(tx_.bytes_transferred());
+        return !tx_.error();
+    }
+
+    tcp::socket socket_;
+    work_done& work_;
+    std::vector<char> request_;
+    stream_context rx_;
+    opslot::transmit_context tx_;
+};
+
+// ---- Datagrams -------------------------------------------------------------
+
+/// Receives many at a time. The list of a receive is what there is to send.
+class datagram_server
+{
+    using context = udp::datagram_batch_context;
+    /// What comes as one packet is not copied from a slab that has room for it.
+    static constexpr std::size_t slab_bytes = 64 * 1024;
+
+public:
+    datagram_server(asio::io_context& io, environment& e)
+        : socket_(io, udp::endpoint(asio::ip::address_v4::loopback(), 0))
+        , work_(e.work)
+        , message_bytes_(e.load.message_bytes)
+        , slab_(slab_bytes)
+    {
+        batch_.slab(asio::buffer(slab_), message_bytes_);
+        batch_.completion_handler([this](context&) {
+            done();
+            go_on();
+        });
+        go_on();
+    }
+
+    unsigned short port() const { return socket_.local_endpoint().port(); }
+
+private:
+    void go_on()
+    {
+        while (start_next() == opslot::completed)
+        {
+            done();
+        }
+    }
+
+    opslot::start_result start_next()
+    {
+        return has_received() && batch_.size() != 0
+                   ? socket_.start_send_batch(batch_)
+                   : socket_.start_receive_batch(batch_);
+    }
+
+    void done()
+    {
+        has_received() ? work_.received()
+                       : work_.sent(batch_.sent() * message_bytes_);
+    }
+
+    bool has_received() const
+    {
+        return batch_.last_operation() == opslot::operation_kind::receive_batch;
+    }
+
+    udp::socket socket_;
+    work_done& work_;
+    std::size_t const message_bytes_;
+    std::vector<char> slab_;
+    context batch_;
+};
+
 // ---- The server ------------------------------------------------------------
 
 /// Accepts connections, and starts a session for each.
@@ -477,15 +695,21 @@ private:
     typename Session::shared& shared_;
 };
 
-template<typename Session>
-void serve(workload const& w, int control)
+template<typename Server, typename Shared>
+void run(workload const& w, int control)
 {
     asio::io_context io(1);
-    typename Session::shared shared(w);
-    server<Session> s(io, shared);
+    Shared shared(w);
+    Server s(io, shared);
     meter m(io, control, shared.work, w.message_bytes);
     m.start(s.port());
     io.run();
+}
+
+template<typename Session>
+void serve(workload const& w, int control)
+{
+    run<server<Session>, typename Session::shared>(w, control);
 }
 
 } // namespace
@@ -495,15 +719,22 @@ void serve_with_opslot(workload const& w, int control)
     switch (w.kind)
     {
     case traffic::echo:
+    case traffic::deadline:
         return serve<echo_session>(w, control);
     case traffic::worker:
         return serve<worker_session>(w, control);
     case traffic::large_handler:
         return serve<large_session>(w, control);
+    case traffic::replies:
+        return serve<reply_session>(w, control);
     case traffic::broadcast:
         return serve<room_session>(w, control);
     case traffic::http:
         return serve<http_session>(w, control);
+    case traffic::file:
+        return serve<file_session>(w, control);
+    case traffic::datagrams:
+        return run<datagram_server, environment>(w, control);
     }
 }
 

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace demo {
@@ -27,8 +28,16 @@ enum class traffic
     worker,
     /// Sends it back, by handlers that carry much state.
     large_handler,
+    /// Sends it back, and waits for each request only so long.
+    deadline,
+    /// Sends it back several times, each by an operation of its own.
+    replies,
     /// Sends it to all peers.
     broadcast,
+    /// Sends a file.
+    file,
+    /// Sends it back, by UDP.
+    datagrams,
     /// Answers by HTTP.
     http
 };
@@ -40,15 +49,19 @@ struct workload
     std::size_t peers;
     /// How many requests of one peer are on their way.
     std::size_t outstanding;
+    std::size_t request_bytes;
     /// The size of what the server sends for one message.
     std::size_t message_bytes;
-    /// How much the server receives at a time.
+    /// How much the server receives, or reads from a file, at a time.
     std::size_t buffer_bytes;
     /// What to know about the figures.
     std::string_view note;
 };
 
-extern std::array<workload, 6> const workloads;
+extern std::array<workload, 10> const workloads;
+
+/// Bytes without an order, the same ones every time.
+std::string noise(std::size_t size);
 
 } // namespace demo
 
