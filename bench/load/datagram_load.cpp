@@ -106,9 +106,9 @@ public:
         while (answered_requests() != sent_)
         {
             std::size_t const more = receive();
-            if (o.requests != 0 ? sent_ != last : course.is_open())
+            if (o.requests != 0 || course.is_open())
             {
-                send(more);
+                send(std::min<std::uint64_t>(more, last - sent_));
             }
         }
         outcome result;
