@@ -129,7 +129,7 @@ void add_datagrams(std::vector<cell>& cells)
                 c.message_bytes = bytes;
                 // As many small ones as a packet may have. The system has no
                 // room for so many large ones, if nobody takes them merged.
-                c.fan_out = merges && bytes == 64 ? 64 : 32;
+                c.fan_out = !merges ? 32 : bytes == 64 ? 64 : 20;
                 c.merges_datagrams = merges;
                 cells.push_back(c);
             }

@@ -31,20 +31,22 @@ struct exchange
 {
     explicit exchange(cell const& c)
     {
+        // Of packets, one is with the server, one with the load, and one waits,
+        // so that neither has to.
+        std::size_t const groups = c.merges_datagrams ? 3 : 2;
         if (c.suite == "udp_receive")
         {
             requests = c.fan_out;
-            outstanding = 2 * requests;
+            outstanding = groups * requests;
         }
         else if (c.suite == "udp_echo")
         {
-            // One packet is with the server while the load has another.
-            outstanding = c.merges_datagrams ? 2 * c.fan_out : c.fan_out;
+            outstanding = c.merges_datagrams ? groups * c.fan_out : c.fan_out;
         }
         else
         {
             answers = c.fan_out;
-            outstanding = c.suite == "udp_send" ? 2 : 1;
+            outstanding = c.suite == "udp_send" ? groups : 1;
         }
     }
 

@@ -473,6 +473,8 @@ public:
         , fan_(c.fan_out)
         , buffer_(c.message_bytes)
     {
+        socket_.set_option(asio::socket_base::receive_buffer_size(
+            bench::datagram_buffer_bytes));
         receive();
     }
 
@@ -514,6 +516,8 @@ public:
         , fan_(c.suite == "udp_echo" ? 1 : c.fan_out)
         , buffer_(c.message_bytes)
     {
+        socket_.set_option(asio::socket_base::receive_buffer_size(
+            bench::datagram_buffer_bytes));
         receive();
     }
 

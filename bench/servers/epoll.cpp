@@ -637,6 +637,8 @@ public:
         , buffer_(c.message_bytes)
         , fd_(make_socket(SOCK_DGRAM, port_))
     {
+        int const room = bench::datagram_buffer_bytes;
+        ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
         l.control(EPOLL_CTL_ADD, fd_, EPOLLIN, this);
     }
 

@@ -611,6 +611,9 @@ public:
         auto const at = loopback();
         check(
             ::uv_udp_bind(&handle_, reinterpret_cast<sockaddr const*>(&at), 0));
+        int room = bench::datagram_buffer_bytes;
+        check(::uv_recv_buffer_size(
+            reinterpret_cast<uv_handle_t*>(&handle_), &room));
         check(::uv_udp_recv_start(
             &handle_,
             [](uv_handle_t* h, std::size_t, uv_buf_t* b) {

@@ -640,6 +640,8 @@ public:
         , slab_(std::max(
               packet_bytes, batch_context::default_capacity * c.message_bytes))
     {
+        socket_.set_option(
+            udp::socket::receive_buffer_size(bench::datagram_buffer_bytes));
         rx_.slab(asio::buffer(slab_), c.message_bytes);
     }
 

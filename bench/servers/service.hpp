@@ -27,6 +27,10 @@ namespace bench {
 /// any measurement.
 inline constexpr std::chrono::seconds receive_timeout{30};
 
+/// The receive buffer of a UDP server: as much as Linux gives to who asks,
+/// which has room for all that the load has on its way.
+inline constexpr int datagram_buffer_bytes = 212992;
+
 /// Tells the driver where the server listens.
 void announce(std::uint16_t port);
 

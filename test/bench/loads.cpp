@@ -246,7 +246,7 @@ BOOST_AUTO_TEST_CASE(datagrams_of_one_packet_are_compared_one_by_one)
     c.merges_datagrams = true;
     c.fan_out = 4;
     // An order is as many requests as are on their way at a time.
-    std::size_t const outstanding = 2 * c.fan_out;
+    std::size_t const outstanding = 3 * c.fan_out;
     datagram_server good(10 * outstanding, none);
     BOOST_TEST(
         bench::make_datagram_load(c, good.port())->run(requests(10)).messages ==
