@@ -1,8 +1,8 @@
 // Copyright (c) 2026 The opslot authors
 // Distributed under the Boost Software License, Version 1.0.
 
-// Tells the addresses of names, as a DNS server does. A datagram is turned into
-// its answer where it is, on one of sixteen contexts.
+// Tells the addresses of names, as a DNS server does: queries are received many
+// at a time, and so are their replies sent.
 //
 //   name_server /etc/hosts
 //   drill -p 5300 localhost @127.0.0.1
@@ -15,25 +15,37 @@
 #include <array>
 #include <cstddef>
 #include <string>
+#include <vector>
 
 #include "dns/responder.hpp"
 #include "support/server_program.hpp"
 
 namespace asio = boost::asio;
-using opslot::operation_kind;
 using udp = opslot::udp;
 
 class server
 {
+    using context = udp::datagram_batch_context;
+
+    // Queries come many at a time, and so do their replies go.
     struct exchange
     {
-        std::array<char, dns::responder::capacity> storage;
-        udp::datagram_context context;
+        std::vector<char> queries;
+        std::array<std::array<char, dns::responder::capacity>, 64> replies;
+        context rx{64};
+        context tx{64};
+
+        // Room for as much as the system may deliver as one packet.
+        exchange()
+            : queries(128 * 1024)
+        {
+            rx.slab(asio::buffer(queries), queries.size() / rx.capacity());
+        }
     };
 
     udp::socket socket_;
     dns::responder responder_;
-    std::array<exchange, 16> exchanges_;
+    std::array<exchange, 4> exchanges_;
     bool is_stopped_ = false;
 
 public:
@@ -46,9 +58,14 @@ public:
     {
         for (exchange& e : exchanges_)
         {
-            e.context.buffer(asio::buffer(e.storage));
-            e.context.completion_handler([this, &e](auto&) { go_on(e); });
-            go_on(e);
+            e.rx.completion_handler([this, &e](context&) {
+                if (answer(e))
+                {
+                    receive(e);
+                }
+            });
+            e.tx.completion_handler([this, &e](context&) { receive(e); });
+            receive(e);
         }
     }
 
@@ -60,49 +77,37 @@ public:
         is_stopped_ = true;
         for (exchange& e : exchanges_)
         {
-            if (e.context.last_operation() == operation_kind::receive_from)
-            {
-                e.context.cancel();
-            }
+            e.rx.cancel();
         }
     }
 
 private:
-    // Receives a query and sends its reply, in turn, until one is pending.
-    void go_on(exchange& e)
+    // What goes wrong with a datagram ends nothing.
+    void receive(exchange& e)
     {
-        for (;;)
+        while (!is_stopped_ &&
+               socket_.start_receive_batch(e.rx) == opslot::completed &&
+               answer(e))
+        {}
+    }
+
+    // True: all replies are gone, receive more. False: tx is pending.
+    bool answer(exchange& e)
+    {
+        e.tx.clear();
+        for (std::size_t i = 0; i != e.rx.size(); ++i)
         {
-            std::size_t const reply = make_reply(e);
-            if ((reply == 0 && is_stopped_) ||
-                start_next(e, reply) == opslot::pending)
+            auto const query = e.rx[i];
+            char* const reply = e.replies[i].data();
+            std::size_t const copied =
+                asio::buffer_copy(asio::buffer(e.replies[i]), query.buffer());
+            if (std::size_t const size = responder_.answer(reply, copied))
             {
-                return;
+                e.tx.add(asio::buffer(reply, size), query.endpoint());
             }
         }
-    }
-
-    // Its size; 0: there is none. What goes wrong with a datagram ends nothing.
-    std::size_t make_reply(exchange& e)
-    {
-        bool const has_query =
-            e.context.last_operation() == operation_kind::receive_from &&
-            !e.context.error();
-        return has_query ? responder_.answer(
-                               e.storage.data(), e.context.bytes_transferred())
-                         : 0;
-    }
-
-    opslot::start_result start_next(exchange& e, std::size_t reply)
-    {
-        if (reply != 0)
-        {
-            e.context.endpoint(e.context.sender());
-            e.context.slice(0, reply);
-            return socket_.start_send_to(e.context);
-        }
-        e.context.slice();
-        return socket_.start_receive_from(e.context);
+        return e.tx.size() == 0 ||
+               socket_.start_send_batch(e.tx) == opslot::completed;
     }
 };
 
