@@ -633,6 +633,8 @@ class batch_server
 {
     /// What comes as one packet is not copied from a slab that has room for it.
     static constexpr std::size_t packet_bytes = 64 * 1024;
+    /// What one call receives at most.
+    static constexpr std::size_t most_packets = 16;
 
 public:
     batch_server(asio::io_context& io, cell const& c)
@@ -642,6 +644,9 @@ public:
     {
         socket_.set_option(
             udp::socket::receive_buffer_size(bench::datagram_buffer_bytes));
+        // A receive has a block for each packet that it is ready for, more of
+        // them when more are waiting. So these are there from the start.
+        opslot::operation_memory::of(io).reserve(packet_bytes, most_packets);
         rx_.slab(asio::buffer(slab_), c.message_bytes);
     }
 

@@ -595,6 +595,8 @@ class datagram_server
     using context = udp::datagram_batch_context;
     /// What comes as one packet is not copied from a slab that has room for it.
     static constexpr std::size_t slab_bytes = 64 * 1024;
+    /// What one call receives at most.
+    static constexpr std::size_t most_packets = 16;
 
 public:
     datagram_server(asio::io_context& io, environment& e)
@@ -603,6 +605,9 @@ public:
         , message_bytes_(e.load.message_bytes)
         , slab_(slab_bytes)
     {
+        // A receive has a block for each packet that it is ready for, more of
+        // them when more are waiting. So these are there from the start.
+        opslot::operation_memory::of(io).reserve(slab_bytes, most_packets);
         batch_.slab(asio::buffer(slab_), message_bytes_);
         batch_.completion_handler([this](context&) {
             done();
