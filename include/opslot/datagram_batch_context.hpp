@@ -151,7 +151,10 @@ public:
 
         @par Cost
         About 210 bytes of operation memory for each datagram, until the
-        context goes. No operation takes any for its list.
+        context goes. No operation takes any for its list. While a receive
+        runs, the reactor takes up to 16 blocks of 64 KiB for datagrams that
+        may come as one packet; `operation_memory::reserve(65536, 16)` has them
+        from the beginning.
     */
     explicit basic_datagram_batch_context(
         std::size_t capacity = default_capacity)
