@@ -535,8 +535,9 @@ BOOST_FIXTURE_TEST_CASE(options_survive_the_change_of_socket, connecting)
     }
 }
 
-// Model case 85. The socket is of the family that the name does not have at
-// this port, so another one takes its place.
+// The socket is of the family that the name does not have at this port, so
+// another one takes its place.
+// Model case 85.
 BOOST_FIXTURE_TEST_CASE(options_survive_a_connect_by_name, connecting)
 {
     socket.open(tcp::v6());
