@@ -99,6 +99,7 @@ public:
     using message_flags = boost::asio::socket_base::message_flags;
     /// The type of the contexts.
     using context_type = basic_datagram_context<Protocol>;
+    /// The context of operations on many datagrams.
     using batch_context_type = basic_datagram_batch_context<Protocol>;
 
     /// The same socket for another executor.

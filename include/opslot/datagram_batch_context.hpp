@@ -66,7 +66,9 @@ template<typename Protocol>
 class basic_datagram_batch_context : public operation_context
 {
 public:
+    /// The protocol of the endpoints.
     using protocol_type = Protocol;
+    /// Where a datagram comes from or goes to.
     using endpoint_type = typename Protocol::endpoint;
 
     /// The capacity of a context that is made without one.
