@@ -575,7 +575,7 @@ BOOST_FIXTURE_TEST_CASE(an_event_of_the_old_connection_is_ignored, connection)
     support::listener l;
     socket.connect(l.endpoint());
     support::peer fresh = l.accept();
-    support::poll(io);
+    support::run_until(io, [&] { return rx.calls == 1; });
     BOOST_TEST(rx.error() == aborted);
     auto const result = socket.start_receive(rx);
     BOOST_TEST((result == pending));
