@@ -313,12 +313,9 @@ std::vector<pattern> executor_patterns()
         "`any_io_executor::execute` asks no handler for memory. Where the code "
         "is yours, take the executor out with `target<>()`.";
     constexpr std::string_view on_any =
-        "`strand<any_io_executor>` takes memory for each question about its "
-        "executor: use `make_strand(io.get_executor())`, which fits into "
-        "`any_io_executor`.";
-    constexpr std::string_view contended =
-        "As above, and more each time that threads contend for the strand: up "
-        "to twice as much as plain Asio, which was seen to contend less.";
+        "An `any_io_executor` takes memory for each question about an executor "
+        "as large as `strand<any_io_executor>`, and Asio asks the one of the "
+        "socket: use `make_strand(io.get_executor())`, which fits into it.";
     return {
         row<burst_of_posts>("1000 posts from one handler"),
         row<submitted<by_post, concrete>>("`post` from another thread"),
@@ -354,19 +351,18 @@ std::vector<pattern> executor_patterns()
             hardly_any,
             no_more),
         row<shared_executor<strand_of_any, 1>>(
-            "sockets on `strand<any_io_executor>`", no_more, no_more, on_any),
+            "sockets on `strand<any_io_executor>`"),
         row<shared_executor<strand_of_any, 4>>(
-            "the same, 4 threads", no_more_at_rest, no_more_at_rest, contended),
+            "sockets on `strand<any_io_executor>`, 4 threads",
+            hardly_any,
+            no_more),
         row<shared_executor<strand_of_any_in_any, 1>>(
             "`strand<any_io_executor>` inside of `any_io_executor`",
             no_more,
             no_more,
             on_any),
         row<shared_executor<strand_of_any_in_any, 4>>(
-            "the same inside of it, 4 threads",
-            no_more_at_rest,
-            no_more_at_rest,
-            contended),
+            "the same inside of it, 4 threads", no_more, no_more, on_any),
         row<one_by_one>("a strand run by a loop of `run_one()`"),
     };
 }

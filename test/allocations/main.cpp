@@ -230,9 +230,6 @@ BOOST_DATA_TEST_CASE(
     case promise::no_more:
         BOOST_TEST(is_no_more(slotted, plain), slotted << " > " << plain);
         break;
-    case promise::no_more_at_rest:
-        BOOST_TEST(slotted <= plain * 2 + 0.05);
-        break;
     case promise::no_more_asked:
         BOOST_TEST(slotted <= plain + 1.05);
         break;

@@ -95,10 +95,6 @@ enum class promise
     /// What public API does not reach; but never more than plain Asio.
     no_more,
 
-    /// The same, as long as threads contend as often. Who holds the strand
-    /// when another thread wants it is up to chance, and to the machine.
-    no_more_at_rest,
-
     /// The same, but Asio's cache, which gets no blocks of slots, may serve one
     /// request less. Without the cache it is no_more.
     no_more_asked

@@ -8,6 +8,7 @@
 #include <opslot/slot.hpp>
 #include <opslot/slot_allocator.hpp>
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_allocator.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -24,6 +25,7 @@
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/strand.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_future.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/system/error_code.hpp>
@@ -32,6 +34,7 @@
 #include <array>
 #include <atomic>
 #include <cstddef>
+#include <future>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -269,10 +272,13 @@ BOOST_FIXTURE_TEST_CASE(an_executor_of_the_handler_is_used, connection)
 BOOST_FIXTURE_TEST_CASE(an_executor_of_another_context_is_used, connection)
 {
     asio::io_context second;
+    auto const on_any =
+        asio::make_strand(asio::any_io_executor(second.get_executor()));
     asio::any_io_executor const executors[] = {
-        second.get_executor(), asio::make_strand(second.get_executor())};
-    for (asio::any_io_executor const& executor : executors)
-    {
+        second.get_executor(),
+        asio::make_strand(second.get_executor()),
+        on_any};
+    auto const test = [&](auto const& executor) {
         result received;
         receive(asio::bind_executor(executor, received.recorder()));
         other.write("abc");
@@ -280,7 +286,12 @@ BOOST_FIXTURE_TEST_CASE(an_executor_of_another_context_is_used, connection)
         BOOST_TEST(received.calls == 0);
         support::run(second);
         BOOST_TEST(received.is(3));
+    };
+    for (asio::any_io_executor const& executor : executors)
+    {
+        test(executor);
     }
+    test(on_any);
 }
 
 BOOST_AUTO_TEST_CASE(the_strand_of_the_object_is_used)
@@ -297,6 +308,44 @@ BOOST_AUTO_TEST_CASE(the_strand_of_the_object_is_used)
         [&](error_code, std::size_t) { right = own.running_in_this_thread(); });
     support::run(io);
     BOOST_TEST(right);
+}
+
+// Which is one, whatever it is made of and carried in.
+BOOST_AUTO_TEST_CASE(a_strand_on_any_executor_is_used)
+{
+    using any_strand = asio::strand<asio::any_io_executor>;
+    using socket_on_strand =
+        slotted<asio::basic_stream_socket<asio::ip::tcp, any_strand>>;
+    asio::io_context io;
+    asio::thread_pool pool(1);
+    for (bool const is_pool : {false, true})
+    {
+        asio::any_io_executor inner = io.get_executor();
+        if (is_pool)
+        {
+            inner = pool.get_executor();
+        }
+        any_strand const own(inner);
+        std::atomic<int> right{0};
+        char bytes[2];
+        auto const test = [&](auto& socket, char& byte) {
+            support::peer other = support::connect_tcp(socket);
+            other.write("a");
+            std::promise<void> done;
+            socket.async_read_some(
+                asio::buffer(&byte, 1), [&](error_code, std::size_t) {
+                    right += own.running_in_this_thread() ? 1 : 0;
+                    done.set_value();
+                });
+            support::run(io);
+            done.get_future().wait();
+        };
+        socket_on_strand first{own};
+        test(first, bytes[0]);
+        socket_type second{own};
+        test(second, bytes[1]);
+        BOOST_TEST(right == 2);
+    }
 }
 
 BOOST_FIXTURE_TEST_CASE(an_operation_can_be_cancelled, connection)

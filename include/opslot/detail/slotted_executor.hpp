@@ -29,12 +29,38 @@ namespace opslot {
 inline namespace OPSLOT_ABI {
 namespace detail {
 
+/** The executor of an `io_context` that an `any_io_executor` holds.
+
+    It is made of that one without a cast, as Asio asks of the executors of two
+    strands that are the same strand.
+*/
+class taken_out_executor : public boost::asio::io_context::executor_type
+{
+    using base = boost::asio::io_context::executor_type;
+
+public:
+    // Implicit, see above. `executor` holds one. Not of what converts to an
+    // any_io_executor, as this class does itself.
+    template<
+        class Executor,
+        std::enable_if_t<
+            std::is_same_v<Executor, boost::asio::any_io_executor>,
+            int> = 0>
+    taken_out_executor(Executor const& executor) noexcept
+        : base(*executor.template target<base>())
+    {}
+};
+
 /** Executes what an `any_io_executor` would, with the memory of a slot.
 
     `any_io_executor::execute` takes its memory from the heap, whatever the
     handler says. So the executors that sockets usually have are taken out, and
     execute in the memory of the slot. One type serves them all, because each
     type would compile every operation of every handler again.
+
+    A strand over an `any_io_executor` is such an executor as well, by itself
+    or in another one: it takes memory for each function, and again each time
+    that threads contend for it. The same strand over what is inside does not.
 
     The usual executor is the one of the object's own `io_context`. Operations
     complete in its threads, where their handlers may be called directly, as
@@ -53,6 +79,8 @@ class slotted_executor
     using any_executor = boost::asio::any_io_executor;
     using io_executor = boost::asio::io_context::executor_type;
     using strand = boost::asio::strand<io_executor>;
+    using any_strand = boost::asio::strand<any_executor>;
+    using taken_out_strand = boost::asio::strand<taken_out_executor>;
 
 public:
     /// Unwraps an executor of a handler.
@@ -70,6 +98,15 @@ public:
             other_ = keep(memory, executor, home);
     }
 
+    /// The same of a strand.
+    slotted_executor(
+        slotted_memory& memory,
+        any_strand const& executor,
+        boost::asio::execution_context const* home)
+        : memory_(&memory)
+        , other_(keep(memory, executor, home))
+    {}
+
     slotted_executor(slotted_executor const&) noexcept = default;
     slotted_executor(slotted_executor&&) noexcept = default;
     slotted_executor& operator=(slotted_executor const&) = delete;
@@ -82,11 +119,11 @@ public:
         if (!other_)
             std::decay_t<Function>(std::forward<Function>(function))();
         else if (auto* const on_strand = std::get_if<strand>(&other_->executor))
-            boost::asio::prefer(
-                *on_strand,
-                boost::asio::execution::allocator(
-                    slotted_allocator<void>(*memory_)))
-                .execute(std::forward<Function>(function));
+            execute_here(*on_strand, std::forward<Function>(function));
+        else if (
+            auto* const taken_out =
+                std::get_if<taken_out_strand>(&other_->executor))
+            execute_here(*taken_out, std::forward<Function>(function));
         else
             std::get_if<any_executor>(&other_->executor)
                 ->execute(std::forward<Function>(function));
@@ -105,12 +142,25 @@ public:
     }
 
 private:
+    using kept_executor = std::variant<strand, taken_out_strand, any_executor>;
+
     struct other
     {
         slotted_memory& memory;
-        std::variant<strand, any_executor> executor;
+        kept_executor executor;
         std::atomic<std::size_t> references{0};
     };
+
+    /// Executes in the memory of the slot.
+    template<class Executor, class Function>
+    void execute_here(Executor const& executor, Function&& function) const
+    {
+        boost::asio::prefer(
+            executor,
+            boost::asio::execution::allocator(
+                slotted_allocator<void>(*memory_)))
+            .execute(std::forward<Function>(function));
+    }
 
     friend void intrusive_ptr_add_ref(other* o) noexcept
     {
@@ -129,6 +179,11 @@ private:
         slotted_memory& memory,
         any_executor const& executor,
         boost::asio::execution_context const* home);
+    static other_ptr keep(
+        slotted_memory& memory,
+        any_strand const& executor,
+        boost::asio::execution_context const* home);
+    static other_ptr keep(slotted_memory& memory, kept_executor&& executor);
     static void drop(other* o) noexcept;
 
     slotted_memory* memory_;

@@ -24,6 +24,7 @@
 #include <boost/asio/handler_continuation_hook.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/query.hpp>
+#include <boost/asio/strand.hpp>
 
 #include <memory>
 #include <type_traits>
@@ -175,6 +176,12 @@ inline constexpr bool has_own_executor = !std::is_same_v<
     boost::asio::associated_executor_t<Handler, no_slotted_executor>,
     no_slotted_executor>;
 
+/// Whether functions are executed without asking them for memory.
+template<class Executor>
+inline constexpr bool is_erased_executor =
+    std::is_base_of_v<boost::asio::any_io_executor, Executor> ||
+    std::is_same_v<Executor, boost::asio::strand<boost::asio::any_io_executor>>;
+
 /// Starts an operation of `object` with a handler, to which the memory is
 /// bound if it has none of its own.
 template<class IoObject, class Handler, class Start>
@@ -200,7 +207,7 @@ void start_slotted(
             slot = slotted_memory::make(
                 boost::asio::query(home, boost::asio::execution::context));
         slotted_memory& memory = *slot;
-        if constexpr (std::is_base_of_v<boost::asio::any_io_executor, executor>)
+        if constexpr (is_erased_executor<executor>)
         {
             boost::asio::execution_context* context = nullptr;
             if constexpr (has_own_executor<handler_type>)
