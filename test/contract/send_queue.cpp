@@ -335,7 +335,7 @@ BOOST_FIXTURE_TEST_CASE(a_source_goes_on_below_its_mark, connection)
         BOOST_TEST(other.discard(count * block.size()) == count * block.size());
     });
     support::run(io);
-    BOOST_TEST(stops > 3);
+    BOOST_TEST(stops > 0);
     BOOST_TEST(socket.queued_bytes_peak() < high + block.size());
     for (context const& tx : sends)
     {

@@ -5,6 +5,8 @@
 // Distributed under the Boost Software License, Version 1.0.
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/address_v4.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
 #include "support/peer.hpp"
@@ -15,6 +17,12 @@ namespace support {
 class refusing
 {
 public:
+    explicit refusing(
+        boost::asio::ip::address const& address =
+            boost::asio::ip::address_v4::loopback())
+        : socket_(io_, boost::asio::ip::tcp::endpoint(address, 0))
+    {}
+
     boost::asio::ip::tcp::endpoint endpoint() const
     {
         return socket_.local_endpoint();
@@ -22,10 +30,7 @@ public:
 
 private:
     boost::asio::io_context io_;
-    boost::asio::ip::tcp::socket socket_{
-        io_,
-        boost::asio::ip::tcp::endpoint(
-            boost::asio::ip::address_v4::loopback(), 0)};
+    boost::asio::ip::tcp::socket socket_;
 };
 
 /// An address that answers nobody: its backlog is full.
