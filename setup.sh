@@ -7,13 +7,12 @@
 #
 #   ./setup.sh             for everything but the following
 #   ./setup.sh doc         and for the site of the documentation, and its plots
-#   ./setup.sh fuzz        and for the preset of this name, as for the others:
-#   ./setup.sh coverage
-#   ./setup.sh windows
+#   ./setup.sh coverage    and for the preset of this name
+#   ./setup.sh windows     the same
 set -euo pipefail
 
 packages=(
-    g++ cmake ninja-build git pkg-config
+    g++ clang libclang-rt-14-dev cmake ninja-build git pkg-config
     libboost1.81-dev libboost1.81-tools-dev libboost-test1.81-dev
     libboost-program-options1.81-dev libboost-json1.81-dev
     libboost-context1.81-dev libssl-dev libwebsocketpp-dev
@@ -38,11 +37,10 @@ for preset in "$@"; do
                     --prefix "$(dirname "${BASH_SOURCE[0]}")/doc/site"
             }
             ;;
-        fuzz) packages+=(clang libclang-rt-14-dev) ;;
         coverage) packages+=(gcovr) ;;
         windows) packages+=(g++-mingw-w64-x86-64-posix wine64) ;;
         *)
-            echo "usage: setup.sh [doc] [fuzz] [coverage] [windows]" >&2
+            echo "usage: setup.sh [doc] [coverage] [windows]" >&2
             exit 2
             ;;
     esac

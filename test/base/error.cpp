@@ -137,7 +137,8 @@ BOOST_AUTO_TEST_CASE(errors_convert_to_those_of_the_standard_library)
 
 BOOST_AUTO_TEST_CASE(an_exception_carries_the_code_and_the_message)
 {
-    boost::system::system_error const e(error_code(error::context_busy));
+    error_code const busy = error::context_busy;
+    boost::system::system_error const e(busy);
     BOOST_TEST((e.code() == error::context_busy));
     BOOST_TEST(
         std::string(e.what()).find(e.code().message()) != std::string::npos);

@@ -276,7 +276,10 @@ BOOST_AUTO_TEST_CASE(a_thread_pool_serves_as_well)
     }
     asio::post(s.acceptor.get_executor(), [&s] { s.acceptor.close(); });
     pool.join();
-    BOOST_TEST(s.error == asio::error::operation_aborted);
+    // The last connection may be reported behind the close.
+    BOOST_TEST(
+        (s.error == asio::error::operation_aborted ||
+         s.error == asio::error::bad_descriptor));
     BOOST_TEST(f.sessions == 0);
     BOOST_TEST(f.bytes == bytes_per_client * client_count);
 }

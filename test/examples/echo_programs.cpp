@@ -21,6 +21,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "support/sanitizers.hpp"
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -35,17 +37,7 @@ auto const programs = boost::unit_test::data::make(all_programs);
 
 // UndefinedBehaviorSanitizer, which comes with the other one here, opens a
 // pipe to look at memory, and takes objects for broken if it cannot.
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool needs_descriptors = true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-constexpr bool needs_descriptors = true;
-#else
-constexpr bool needs_descriptors = false;
-#endif
-#else
-constexpr bool needs_descriptors = false;
-#endif
+constexpr bool needs_descriptors = OPSLOT_TEST_ADDRESS_SANITIZER != 0;
 
 bool echoes(client& c, std::string_view bytes)
 {

@@ -354,6 +354,68 @@ BOOST_AUTO_TEST_CASE(a_receive_of_a_datagram_reports_errors)
     BOOST_TEST(rx.bytes_transferred() == 3u);
 }
 
+BOOST_AUTO_TEST_CASE(a_receive_of_a_batch_reports_errors)
+{
+    support::descriptor_check const leaks;
+    asio::io_context io;
+    opslot::udp::socket socket(io, support::any_port());
+    support::datagram_peer other;
+    support::counted<opslot::udp::datagram_batch_context> rx(4);
+    std::array<char, 64> slab;
+    rx.slab(asio::buffer(slab), 16);
+    for (int const error : {ECONNREFUSED, ENOMEM})
+    {
+        forced const fault(call::recvmmsg, error);
+        finish(io, rx, socket.start_receive_batch(rx));
+        BOOST_TEST(fault.hits() == 1u);
+        BOOST_TEST(rx.error() == system_error_of(error));
+        BOOST_TEST(rx.size() == 0u);
+    }
+    forced const fault(call::recvmmsg, EINTR, 0, 3);
+    other.send("abc", socket.local_endpoint());
+    finish(io, rx, socket.start_receive_batch(rx));
+    BOOST_TEST(fault.hits() == 3u);
+    BOOST_TEST(rx.error() == success);
+    BOOST_TEST(rx.size() == 1u);
+    BOOST_TEST(rx.bytes_transferred() == 3u);
+}
+
+BOOST_AUTO_TEST_CASE(an_error_of_a_batch_is_that_of_its_first_datagram)
+{
+    support::descriptor_check const leaks;
+    asio::io_context io;
+    opslot::udp::socket socket(io, support::any_port());
+    support::datagram_peer other;
+    support::counted<opslot::udp::datagram_batch_context> tx;
+    for (std::string_view const each : {"a", "bb", "ccc"})
+    {
+        tx.add(asio::buffer(each), other.endpoint());
+    }
+    for (int const error : {ENOBUFS, ENOMEM, ECONNREFUSED})
+    {
+        forced const fault(call::sendmmsg, error);
+        finish(io, tx, socket.start_send_batch(tx));
+        BOOST_TEST(fault.hits() == 1u);
+        BOOST_TEST(tx.error() == system_error_of(error));
+        BOOST_TEST(tx.error_index() == 0u);
+        BOOST_TEST(tx.sent() == 2u);
+        BOOST_TEST(other.receive() == "bb");
+        BOOST_TEST(other.receive() == "ccc");
+    }
+    // It had no room for a moment.
+    for (int const error : {EAGAIN, EINTR})
+    {
+        forced const fault(call::sendmmsg, error);
+        finish(io, tx, socket.start_send_batch(tx));
+        BOOST_TEST(fault.hits() == 1u);
+        BOOST_TEST(tx.error() == success);
+        for (char const* each : {"a", "bb", "ccc"})
+        {
+            BOOST_TEST(other.receive() == each);
+        }
+    }
+}
+
 // Going pending
 
 BOOST_FIXTURE_TEST_CASE(a_full_epoll_set_is_an_error_of_the_operation, stream)

@@ -44,9 +44,11 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "support/sanitizers.hpp"
+
 // A program that it is linked into; elsewhere memory is not its own.
-#if defined(OPSLOT_FAULTS_PRELOADED) || defined(__SANITIZE_ADDRESS__) ||       \
-    defined(__SANITIZE_THREAD__)
+#if defined(OPSLOT_FAULTS_PRELOADED) || OPSLOT_TEST_ADDRESS_SANITIZER ||       \
+    OPSLOT_TEST_THREAD_SANITIZER
 #define OPSLOT_FAULTS_HEAP 0
 #else
 #define OPSLOT_FAULTS_HEAP 1
@@ -400,6 +402,54 @@ ssize_t transfer(
     return make(0);
 }
 
+/// The same of several messages. `make` is called with the number of messages
+/// that may be transferred at most.
+template<typename Make>
+int transfer_messages(
+    call which,
+    int fd,
+    int flags,
+    unsigned count,
+    Make make,
+    bool has_event = true) noexcept
+{
+    if (!does_not_wait(fd, flags))
+    {
+        return make(count);
+    }
+    if (is_forced(which))
+    {
+        return -1;
+    }
+    switch (fault_of(count > 1))
+    {
+    case fault::interrupted:
+        return fail(which, EINTR);
+    case fault::nothing:
+        if (has_event && registrations::instance().announce(fd))
+        {
+            return fail(which, EAGAIN);
+        }
+        break;
+    case fault::few: {
+        note(which);
+        int const result = make(static_cast<unsigned>(fewer(count)));
+        registrations::instance().announce(fd);
+        return result;
+    }
+    case fault::none:
+        break;
+    }
+    return make(count);
+}
+
+/// A local address without room is no event to who sends, unix(7).
+bool has_event(::msghdr const& message) noexcept
+{
+    auto const* const target = static_cast<::sockaddr const*>(message.msg_name);
+    return !target || target->sa_family != AF_UNIX;
+}
+
 // The storm of a program that knows nothing of it
 
 unsigned long number_of(char const* options, char const* name)
@@ -555,17 +605,35 @@ ssize_t sendmsg(int fd, ::msghdr const* message, int flags)
         part.msg_iovlen = list.count;
         return real(fd, &part, flags);
     };
-    // A local address without room is no event to who sends, unix(7).
-    auto const* const target =
-        static_cast<::sockaddr const*>(message->msg_name);
-    bool const has_event = !target || target->sa_family != AF_UNIX;
     return faults::transfer(
         faults::call::sendmsg,
         fd,
         flags,
         faults::size_of(*message),
         make,
-        has_event);
+        faults::has_event(*message));
+}
+
+int recvmmsg(
+    int fd, ::mmsghdr* messages, unsigned count, int flags, ::timespec* timeout)
+{
+    OPSLOT_FAULTS_NEXT(recvmmsg);
+    return faults::transfer_messages(
+        faults::call::recvmmsg, fd, flags, count, [=](unsigned at_most) {
+            return real(fd, messages, at_most, flags, timeout);
+        });
+}
+
+int sendmmsg(int fd, ::mmsghdr* messages, unsigned count, int flags)
+{
+    OPSLOT_FAULTS_NEXT(sendmmsg);
+    return faults::transfer_messages(
+        faults::call::sendmmsg,
+        fd,
+        flags,
+        count,
+        [=](unsigned at_most) { return real(fd, messages, at_most, flags); },
+        faults::has_event(messages->msg_hdr));
 }
 
 ssize_t sendfile(int fd, int file, ::off_t* offset, size_t size) noexcept

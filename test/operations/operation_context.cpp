@@ -452,8 +452,8 @@ BOOST_AUTO_TEST_CASE(a_handler_that_only_moves_is_kept)
 
 BOOST_AUTO_TEST_CASE(a_handler_given_as_a_name_is_copied)
 {
-    context first, second;
     life l;
+    context first, second;
     small const handler(l);
     first.completion_handler(handler);
     second.completion_handler(handler);
@@ -541,8 +541,8 @@ BOOST_AUTO_TEST_CASE(a_handler_that_cannot_be_copied_leaves_the_one_before)
 
 BOOST_AUTO_TEST_CASE(handlers_are_refused_while_busy_and_when_disposed)
 {
-    context c;
     life kept, refused;
+    context c;
     c.completion_handler(small(kept));
     go_pending(c);
     BOOST_CHECK_EXCEPTION(

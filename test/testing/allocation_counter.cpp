@@ -21,13 +21,7 @@
 #include <malloc.h>
 #endif
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
+#include "support/sanitizers.hpp"
 
 namespace {
 
@@ -90,7 +84,7 @@ void expect_one(std::size_t size, Allocate allocate, Deallocate deallocate)
 // Without this, every other case could be skipped on the platform it is for.
 BOOST_AUTO_TEST_CASE(allocations_are_seen_where_it_is_promised)
 {
-#if defined(SANITIZED)
+#if OPSLOT_TEST_ADDRESS_SANITIZER || OPSLOT_TEST_THREAD_SANITIZER
     BOOST_TEST(!allocation_counter::available());
 #elif defined(__GLIBC__)
     // Not so under Valgrind, which preloads its own functions.
