@@ -401,8 +401,8 @@ BOOST_AUTO_TEST_CASE(
     replacing_handlers_allocates_nothing_after_a_while,
     *boost::unit_test::precondition(allocations_are_seen))
 {
-    context c;
     life l;
+    context c;
     c.completion_handler(large(l));
     c.completion_handler(large(l));
     allocation_counter const counter;
