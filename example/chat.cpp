@@ -11,7 +11,6 @@
 #include <opslot/tcp.hpp>
 
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/system/error_code.hpp>
 
 #include <algorithm>
@@ -26,9 +25,11 @@
 #include "support/message_pool.hpp"
 #include "support/server_program.hpp"
 #include "support/session_server.hpp"
+#include "support/threads.hpp"
 
 namespace asio = boost::asio;
 using tcp = opslot::tcp;
+using support::threading;
 
 class session;
 
@@ -160,13 +161,15 @@ private:
 
 int main(int argc, char* argv[])
 {
-    return support::server_main(argc, argv, {7011}, [](auto const& options) {
-        asio::io_context io(1);
-        auto const all = std::make_shared<room>();
-        support::session_server<session> server(
-            tcp::acceptor(io, options.endpoint()), [&](tcp::socket socket) {
-                return std::make_shared<session>(std::move(socket), all);
+    return support::server_main(
+        argc, argv, {7011, threading::shared}, [](auto const& options) {
+            auto const all = std::make_shared<room>();
+            support::serve_on_strand(options, [&](tcp::acceptor acceptor) {
+                return support::session_server<session>(
+                    std::move(acceptor), [&](tcp::socket socket) {
+                        return std::make_shared<session>(
+                            std::move(socket), all);
+                    });
             });
-        support::run(io, server);
-    });
+        });
 }

@@ -17,7 +17,6 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 
@@ -28,10 +27,12 @@
 #include <utility>
 
 #include "support/server_program.hpp"
+#include "support/threads.hpp"
 
 namespace asio = boost::asio;
 using boost::system::error_code;
 using tcp = opslot::tcp;
+using support::threading;
 
 //[session
 // Errors are results here, not exceptions: a connection that ends is no
@@ -73,10 +74,10 @@ class server
     std::list<tcp::socket> sockets_; // for the end
 
 public:
-    server(asio::io_context& io, tcp::endpoint const& endpoint)
-        : acceptor_(io, endpoint)
+    explicit server(tcp::acceptor acceptor)
+        : acceptor_(std::move(acceptor))
     {
-        asio::co_spawn(io, listen(), asio::detached);
+        asio::co_spawn(acceptor_.get_executor(), listen(), asio::detached);
     }
 
     tcp::endpoint local_endpoint() const { return acceptor_.local_endpoint(); }
@@ -124,9 +125,10 @@ private:
 
 int main(int argc, char* argv[])
 {
-    return support::server_main(argc, argv, {7007}, [](auto const& options) {
-        asio::io_context io(1);
-        server echo(io, options.endpoint());
-        support::run(io, echo);
-    });
+    return support::server_main(
+        argc, argv, {7007, threading::each}, [](auto const& options) {
+            support::serve(options, [](tcp::acceptor acceptor) {
+                return server(std::move(acceptor));
+            });
+        });
 }

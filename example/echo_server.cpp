@@ -21,6 +21,7 @@
 
 namespace asio = boost::asio;
 using tcp = opslot::tcp;
+using support::threading;
 
 //[session
 class session : public std::enable_shared_from_this<session>
@@ -79,9 +80,10 @@ private:
 
 int main(int argc, char* argv[])
 {
-    return support::server_main(argc, argv, {7007, 1}, [](auto const& options) {
-        support::serve(options, [](tcp::acceptor acceptor) {
-            return support::session_server<session>(std::move(acceptor));
+    return support::server_main(
+        argc, argv, {7007, threading::any}, [](auto const& options) {
+            support::serve(options, [](tcp::acceptor acceptor) {
+                return support::session_server<session>(std::move(acceptor));
+            });
         });
-    });
 }

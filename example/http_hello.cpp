@@ -23,6 +23,7 @@
 
 using tcp = opslot::tcp;
 using std::chrono::steady_clock;
+using support::threading;
 
 http::response answer(http::request const& request)
 {
@@ -91,9 +92,10 @@ private:
 
 int main(int argc, char* argv[])
 {
-    return support::server_main(argc, argv, {8080, 1}, [](auto const& options) {
-        support::serve(options, [](tcp::acceptor acceptor) {
-            return support::session_server<session>(std::move(acceptor));
+    return support::server_main(
+        argc, argv, {8080, threading::any}, [](auto const& options) {
+            support::serve(options, [](tcp::acceptor acceptor) {
+                return support::session_server<session>(std::move(acceptor));
+            });
         });
-    });
 }

@@ -10,7 +10,6 @@
 
 #include <opslot/tcp.hpp>
 
-#include <boost/asio/io_context.hpp>
 
 #include <memory>
 #include <utility>
@@ -18,11 +17,13 @@
 #include "http/conversation.hpp"
 #include "support/server_program.hpp"
 #include "support/session_server.hpp"
+#include "support/threads.hpp"
 #include "tls/certificate.hpp"
 #include "tls/session.hpp"
 
 using tcp = opslot::tcp;
 using session = tls::session<http::conversation>;
+using support::threading;
 
 http::response answer(http::request const& request)
 {
@@ -34,14 +35,17 @@ http::response answer(http::request const& request)
 
 int main(int argc, char* argv[])
 {
-    return support::server_main(argc, argv, {8443}, [](auto const& options) {
-        boost::asio::io_context io(1);
-        auto context = tls::make_server_context();
-        support::session_server<session> server(
-            tcp::acceptor(io, options.endpoint()), [&](tcp::socket socket) {
-                return std::make_shared<session>(
-                    std::move(socket), context, http::conversation(answer));
+    return support::server_main(
+        argc, argv, {8443, threading::each}, [](auto const& options) {
+            auto context = tls::make_server_context();
+            support::serve(options, [&](tcp::acceptor acceptor) {
+                return support::session_server<session>(
+                    std::move(acceptor), [&](tcp::socket socket) {
+                        return std::make_shared<session>(
+                            std::move(socket),
+                            context,
+                            http::conversation(answer));
+                    });
             });
-        support::run(io, server);
-    });
+        });
 }

@@ -10,18 +10,20 @@
 #include <opslot/udp.hpp>
 
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/io_context.hpp>
 
 #include <array>
 #include <cstddef>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dns/responder.hpp"
 #include "support/server_program.hpp"
+#include "support/threads.hpp"
 
 namespace asio = boost::asio;
 using udp = opslot::udp;
+using support::threading;
 
 class server
 {
@@ -49,11 +51,8 @@ class server
     bool is_stopped_ = false;
 
 public:
-    server(
-        asio::io_context& io,
-        udp::endpoint const& endpoint,
-        dns::hosts const& hosts)
-        : socket_(io, endpoint)
+    server(udp::socket socket, dns::hosts const& hosts)
+        : socket_(std::move(socket))
         , responder_(hosts)
     {
         for (exchange& e : exchanges_)
@@ -117,13 +116,12 @@ int main(int argc, char* argv[])
     return support::server_main(
         argc,
         argv,
-        {5300},
+        {5300, threading::each},
         {{"file", file, "names and addresses, in the form of /etc/hosts"}},
         [&](auto const& options) {
             dns::hosts const hosts(file);
-            auto const loopback = options.endpoint();
-            asio::io_context io(1);
-            server names(io, {loopback.address(), loopback.port()}, hosts);
-            support::run(io, names);
+            support::serve<udp::socket>(options, [&](udp::socket socket) {
+                return server(std::move(socket), hosts);
+            });
         });
 }

@@ -11,6 +11,8 @@
 #include <opslot/context_pool.hpp>
 #include <opslot/tcp.hpp>
 
+#include <boost/asio/strand.hpp>
+
 #include <chrono>
 #include <optional>
 #include <vector>
@@ -19,6 +21,7 @@
 #include "support/server_program.hpp"
 
 using opslot::buffer_slab, opslot::completed, opslot::operation_kind;
+using support::threading;
 using tcp = opslot::tcp;
 
 //[connection
@@ -40,17 +43,20 @@ class server
 public:
     //[pool
     server(boost::asio::io_context& io, tcp::endpoint at, buffer_slab& slab)
-        : acceptor_(io, at)
-        , pool_(io, {slab.size(), slab.size()}, [&](auto& c, auto index) {
-            // 2. Describe what it does for every connection to come.
-            c.buffer(slab[index]);
-            c.timeout(std::chrono::minutes(1));
-            c.completion_handler([&](auto&) { go_on(c); });
-            c.accept.accept_into(c.socket.emplace(io));
-            c.accept.completion_handler([&](auto&) { accepted(c); });
-            c.accept.keep_alive(c);
-            sockets_.push_back(&*c.socket);
-        })
+        : acceptor_(boost::asio::make_strand(io), at) // of many accepts
+        , pool_(
+              acceptor_.get_executor(),
+              {slab.size(), slab.size()},
+              [&](auto& c, auto index) {
+                  // 2. Describe what it does for every connection to come.
+                  c.buffer(slab[index]);
+                  c.timeout(std::chrono::minutes(1));
+                  c.completion_handler([&](auto&) { go_on(c); });
+                  c.accept.accept_into(c.socket.emplace(io));
+                  c.accept.completion_handler([&](auto&) { accepted(c); });
+                  c.accept.keep_alive(c);
+                  sockets_.push_back(&*c.socket);
+              })
     {
         acceptor_.set_option(tcp::no_delay(true)); // for what is accepted
         for (int accepts = 0; accepts != 15; ++accepts)
@@ -120,12 +126,13 @@ private:
 
 int main(int argc, char* argv[])
 {
-    return support::server_main(argc, argv, {7007, 0, 1000}, [](auto const& o) {
-        //[main
-        buffer_slab slab(4096, o.connections); // outlives what is pending
-        boost::asio::io_context io(1);
-        server pooled(io, o.endpoint(), slab);
-        support::run_with_figures(io, pooled);
-        //]
-    });
+    return support::server_main(
+        argc, argv, {7007, threading::shared, 1000}, [](auto const& o) {
+            //[main
+            buffer_slab slab(4096, o.connections); // outlives what is pending
+            boost::asio::io_context io(static_cast<int>(o.threads));
+            server pooled(io, o.endpoint(), slab);
+            support::run_with_figures(io, o, pooled);
+            //]
+        });
 }

@@ -11,7 +11,6 @@
 
 #include <opslot/tcp.hpp>
 
-#include <boost/asio/io_context.hpp>
 #include <boost/system/error_code.hpp>
 
 #include <chrono>
@@ -22,8 +21,10 @@
 #include "resp/conversation.hpp"
 #include "support/server_program.hpp"
 #include "support/session_server.hpp"
+#include "support/threads.hpp"
 
 using tcp = opslot::tcp;
+using support::threading;
 
 class session : public std::enable_shared_from_this<session>,
                 private resp::subscriber
@@ -120,13 +121,14 @@ private:
 
 int main(int argc, char* argv[])
 {
-    return support::server_main(argc, argv, {6380}, [](auto const& options) {
-        boost::asio::io_context io(1);
-        auto const broker = std::make_shared<resp::broker>();
-        support::session_server<session> server(
-            tcp::acceptor(io, options.endpoint()), [broker](tcp::socket s) {
-                return std::make_shared<session>(std::move(s), broker);
+    return support::server_main(
+        argc, argv, {6380, threading::shared}, [](auto const& options) {
+            auto const broker = std::make_shared<resp::broker>();
+            support::serve_on_strand(options, [&](tcp::acceptor acceptor) {
+                return support::session_server<session>(
+                    std::move(acceptor), [broker](tcp::socket s) {
+                        return std::make_shared<session>(std::move(s), broker);
+                    });
             });
-        support::run(io, server);
-    });
+        });
 }

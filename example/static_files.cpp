@@ -26,6 +26,7 @@
 namespace asio = boost::asio;
 using std::chrono::steady_clock;
 using tcp = opslot::tcp;
+using support::threading;
 
 class session : public std::enable_shared_from_this<session>
 {
@@ -111,7 +112,7 @@ int main(int argc, char* argv[])
     return support::server_main(
         argc,
         argv,
-        {8080, 1},
+        {8080, threading::any},
         {{"directory", root, "what to serve"}},
         [&](auto const& options) {
             support::serve(options, [&](tcp::acceptor acceptor) {

@@ -26,10 +26,12 @@
 
 #include "support/server_program.hpp"
 #include "support/session_server.hpp"
+#include "support/threads.hpp"
 
 namespace asio = boost::asio;
 using std::chrono::steady_clock;
 using tcp = opslot::tcp;
+using support::threading;
 
 // Where all connections lead to, and how long they may be silent.
 struct route
@@ -155,19 +157,20 @@ int main(int argc, char* argv[])
     return support::server_main(
         argc,
         argv,
-        {7009},
+        {7009, threading::each},
         {{"--idle-ms", idle_ms, "how long a connection may be silent", 1u},
          {"host", host, "where to connect to"},
          {"service", service, "a port, or its name"}},
         [&](auto const& options) {
-            asio::io_context io(1);
+            asio::io_context io;
             route const r{
                 tcp::resolver(io).resolve(host, service),
                 std::chrono::milliseconds(idle_ms)};
-            support::session_server<session> proxy(
-                tcp::acceptor(io, options.endpoint()), [&](tcp::socket s) {
-                    return std::make_shared<session>(std::move(s), r);
-                });
-            support::run(io, proxy);
+            support::serve(options, [&](tcp::acceptor acceptor) {
+                return support::session_server<session>(
+                    std::move(acceptor), [&](tcp::socket s) {
+                        return std::make_shared<session>(std::move(s), r);
+                    });
+            });
         });
 }

@@ -11,7 +11,6 @@
 #include <opslot/tcp.hpp>
 
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/io_context.hpp>
 
 #include <array>
 #include <cstddef>
@@ -20,11 +19,13 @@
 
 #include "support/server_program.hpp"
 #include "support/session_server.hpp"
+#include "support/threads.hpp"
 #include "tls/certificate.hpp"
 #include "tls/session.hpp"
 
 namespace asio = boost::asio;
 using tcp = opslot::tcp;
+using support::threading;
 
 // What comes is the reply.
 class echo
@@ -49,14 +50,15 @@ using session = tls::session<echo>;
 
 int main(int argc, char* argv[])
 {
-    return support::server_main(argc, argv, {7010}, [](auto const& options) {
-        asio::io_context io(1);
-        auto context = tls::make_server_context();
-        support::session_server<session> server(
-            tcp::acceptor(io, options.endpoint()), [&](tcp::socket socket) {
-                return std::make_shared<session>(
-                    std::move(socket), context, echo());
+    return support::server_main(
+        argc, argv, {7010, threading::each}, [](auto const& options) {
+            auto context = tls::make_server_context();
+            support::serve(options, [&](tcp::acceptor acceptor) {
+                return support::session_server<session>(
+                    std::move(acceptor), [&](tcp::socket socket) {
+                        return std::make_shared<session>(
+                            std::move(socket), context, echo());
+                    });
             });
-        support::run(io, server);
-    });
+        });
 }

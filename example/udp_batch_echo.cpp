@@ -11,16 +11,18 @@
 #include <opslot/udp.hpp>
 
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/io_context.hpp>
 
 #include <array>
 #include <cstddef>
+#include <utility>
 #include <vector>
 
 #include "support/server_program.hpp"
+#include "support/threads.hpp"
 
 namespace asio = boost::asio;
 using udp = opslot::udp;
+using support::threading;
 
 //[echo
 class echo
@@ -36,8 +38,8 @@ class echo
     bool is_stopped_ = false;
 
 public:
-    echo(asio::io_context& io, udp::endpoint const& endpoint)
-        : socket_(io, endpoint)
+    explicit echo(udp::socket socket)
+        : socket_(std::move(socket))
     {
         for (std::size_t i = 0; i != contexts_.size(); ++i)
         {
@@ -97,10 +99,10 @@ private:
 
 int main(int argc, char* argv[])
 {
-    return support::server_main(argc, argv, {7007}, [](auto const& options) {
-        auto const loopback = options.endpoint();
-        asio::io_context io(1);
-        echo server(io, {loopback.address(), loopback.port()});
-        support::run(io, server);
-    });
+    return support::server_main(
+        argc, argv, {7007, threading::each}, [](auto const& options) {
+            support::serve<udp::socket>(options, [](udp::socket socket) {
+                return echo(std::move(socket));
+            });
+        });
 }

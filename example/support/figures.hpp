@@ -14,7 +14,7 @@
 #include <csignal>
 #include <iostream>
 
-#include "server_program.hpp"
+#include "threads.hpp"
 
 namespace support {
 
@@ -49,12 +49,16 @@ void print_at_signal(boost::asio::signal_set& signals, Print print)
 /// As `run`, for a server with a pool, and prints its figures: at SIGUSR1, and
 /// when it is to end.
 template<typename Server>
-void run_with_figures(boost::asio::io_context& io, Server& server)
+void run_with_figures(
+    boost::asio::io_context& io, server_options const& options, Server& server)
 {
     auto const print = [&] { print_figures(io, server.pool().statistics()); };
     boost::asio::signal_set signals(io, SIGUSR1);
     print_at_signal(signals, print);
-    run_until_signal(io, server.local_endpoint());
+    {
+        helping_threads const others(io, options.threads - 1);
+        run_until_signal(io, server.local_endpoint());
+    }
     print();
     signals.cancel();
     finish(io, server);

@@ -28,22 +28,37 @@
 
 namespace support {
 
+/// What the command line of a server may say of threads.
+enum class threading
+{
+    /// Nothing: there is one.
+    none,
+    /// How many there are, each with an `io_context` of its own.
+    each,
+    /// How many there are, which run one `io_context`.
+    shared,
+    /// How many there are, and which of both.
+    any
+};
+
 /// What the command lines of servers say.
 struct server_options
 {
     /// Where to listen, on the loopback address; 0: any free port.
     unsigned short port = 0;
 
-    /// How many threads serve; 0: it is one, and the command line has no such
-    /// option.
-    unsigned threads = 0;
+    /// What else the command line may say.
+    threading offered = threading::none;
 
     /// The most connections at a time; 0: the server knows no limit, and its
     /// command line has no such option.
     std::size_t connections = 0;
 
+    /// How many threads serve.
+    unsigned threads = 1;
+
     /// All threads run one `io_context`, instead of one each.
-    bool is_shared = false;
+    bool is_shared = offered == threading::shared;
 
     boost::asio::ip::tcp::endpoint endpoint() const
     {
@@ -71,13 +86,18 @@ int server_main(
 {
     std::vector<option> all{
         {"--port", options.port, "where to listen; 0: any free port"}};
-    if (options.threads != 0)
+    if (options.offered != threading::none)
     {
         all.emplace_back(
             "--threads",
             options.threads,
-            "how many serve, each with an io_context of its own",
+            options.is_shared
+                ? "how many serve, with one io_context for all"
+                : "how many serve, each with an io_context of its own",
             1u);
+    }
+    if (options.offered == threading::any)
+    {
         all.emplace_back(
             "--shared", options.is_shared, "with one io_context for all");
     }

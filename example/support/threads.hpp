@@ -27,10 +27,12 @@
 #include <opslot/tcp.hpp>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/strand.hpp>
 
 #include <cstddef>
 #include <list>
 #include <thread>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -71,47 +73,78 @@ struct reuse_port
     }
 };
 
-inline opslot::tcp::acceptor
-listen(boost::asio::io_context& io, server_options const& options)
+/// Opens an acceptor, or a datagram socket, where the options say.
+template<typename Object, typename Where>
+Object open(Where&& where, server_options const& options)
 {
-    opslot::tcp::acceptor acceptor(io, options.endpoint().protocol());
-    acceptor.set_option(opslot::tcp::acceptor::reuse_address(true));
+    constexpr bool accepts = std::is_same_v<Object, opslot::tcp::acceptor>;
+    typename Object::endpoint_type const endpoint(
+        options.endpoint().address(), options.port);
+    Object object(where, endpoint.protocol());
+    if constexpr (accepts)
+    {
+        object.set_option(typename Object::reuse_address(true));
+    }
     if (options.threads > 1 && !options.is_shared)
     {
-        acceptor.set_option(reuse_port());
+        object.set_option(reuse_port());
     }
-    acceptor.bind(options.endpoint());
-    acceptor.listen();
-    return acceptor;
+    object.bind(endpoint);
+    if constexpr (accepts)
+    {
+        object.listen();
+    }
+    return object;
 }
 
-/// One `io_context` that all threads run.
-template<typename Make>
-void run_shared(server_options const& options, Make const& make)
+/// Threads that run an `io_context`, besides the one that makes them, which
+/// waits for them in the end.
+class helping_threads
 {
-    boost::asio::io_context io(static_cast<int>(options.threads));
-    auto server = make(listen(io, options));
-    std::vector<std::thread> threads;
-    while (threads.size() + 1 != options.threads)
+public:
+    helping_threads(boost::asio::io_context& io, unsigned count)
     {
-        threads.emplace_back([&io] { io.run(); });
+        while (threads_.size() != count)
+        {
+            threads_.emplace_back([&io] { io.run(); });
+        }
     }
-    run_until_signal(io, server.local_endpoint());
-    for (std::thread& each : threads)
+
+    helping_threads(helping_threads const&) = delete;
+    helping_threads& operator=(helping_threads const&) = delete;
+
+    ~helping_threads()
     {
-        each.join();
+        for (std::thread& each : threads_)
+        {
+            each.join();
+        }
+    }
+
+private:
+    std::vector<std::thread> threads_;
+};
+
+/// Runs a server on one `io_context` for all threads.
+template<typename Server>
+void run_together(
+    boost::asio::io_context& io, server_options const& options, Server& server)
+{
+    {
+        helping_threads const others(io, options.threads - 1);
+        run_until_signal(io, server.local_endpoint());
     }
     finish(io, server);
 }
 
 /// A server with an `io_context` of its own, for one thread at a time.
-template<typename Server>
+template<typename Object, typename Server>
 class lone_server
 {
 public:
     template<typename Make>
     lone_server(server_options const& options, Make const& make)
-        : server(make(listen(without_locks(io), options)))
+        : server(make(open<Object>(without_locks(io), options)))
     {}
 
     boost::asio::io_context io{1};
@@ -127,12 +160,12 @@ private:
     }
 };
 
-/// An `io_context` and an acceptor for each thread.
-template<typename Make>
+/// An `io_context` and an object for each thread.
+template<typename Object, typename Make>
 void run_each(server_options options, Make const& make)
 {
     using server_type =
-        lone_server<decltype(make(std::declval<opslot::tcp::acceptor>()))>;
+        lone_server<Object, decltype(make(std::declval<Object>()))>;
     server_type first(options, make);
     auto const endpoint = first.server.local_endpoint();
     options.port = endpoint.port(); // that of the others, if it was any
@@ -163,12 +196,35 @@ void run_each(server_options options, Make const& make)
 
 /** Runs servers until a signal, as the options say, and lets them finish.
 
-    @param make Makes a server from an acceptor.
+    @tparam Object What they serve on: an acceptor or a datagram socket.
+
+    @param make Makes a server from an object.
 */
-template<typename Make>
+template<typename Object = opslot::tcp::acceptor, typename Make>
 void serve(server_options const& options, Make const& make)
 {
-    options.is_shared ? run_shared(options, make) : run_each(options, make);
+    if (!options.is_shared)
+    {
+        run_each<Object>(options, make);
+        return;
+    }
+    boost::asio::io_context io(static_cast<int>(options.threads));
+    auto server = make(open<Object>(io, options));
+    run_together(io, options, server);
+}
+
+/** The same for a server whose connections have something in common: all of
+    its handlers run on one strand, one after the other, in whichever thread.
+
+    The threads then share the work around the handlers, not their own.
+*/
+template<typename Make>
+void serve_on_strand(server_options const& options, Make const& make)
+{
+    boost::asio::io_context io(static_cast<int>(options.threads));
+    auto const strand = boost::asio::make_strand(io);
+    auto server = make(open<opslot::tcp::acceptor>(strand, options));
+    run_together(io, options, server);
 }
 
 } // namespace support

@@ -6,6 +6,7 @@
 
 // Programs that run as children, and the examples among them.
 
+#include <algorithm>
 #include <cstdlib>
 #include <stdexcept>
 #include <string>
@@ -170,6 +171,14 @@ private:
     {
         std::vector<std::string> all{
             std::string(OPSLOT_EXAMPLE_DIR "/") + name, "--port", "0"};
+        // Each test is run again with more than one thread.
+        char const* const threads = std::getenv("OPSLOT_EXAMPLE_THREADS");
+        bool const has_them =
+            std::find(more.begin(), more.end(), "--threads") != more.end();
+        if (threads && !has_them)
+        {
+            all.insert(all.end(), {"--threads", threads});
+        }
         all.insert(all.end(), more.begin(), more.end());
         return all;
     }

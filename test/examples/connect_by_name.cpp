@@ -1,3 +1,5 @@
+// threads: no
+
 // Copyright (c) 2026 The opslot authors
 // Distributed under the Boost Software License, Version 1.0.
 

@@ -26,7 +26,7 @@ BOOST_AUTO_TEST_CASE(
 {
     auto const run = examples::count_allocations<server>(
         examples::echo_traffic, [](auto& io, auto const& endpoint) {
-            return std::make_unique<server>(io, endpoint);
+            return std::make_unique<server>(tcp::acceptor(io, endpoint));
         });
     BOOST_TEST(run.warmed_up);
     BOOST_TEST(run.done);

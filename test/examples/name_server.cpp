@@ -258,8 +258,8 @@ BOOST_AUTO_TEST_CASE(
     auto const run = examples::count_allocations<server>(
         traffic, [](auto& io, auto const& endpoint) {
             return std::make_unique<server>(
-                io,
-                udp::endpoint(endpoint.address(), endpoint.port()),
+                udp::socket(
+                    io, udp::endpoint(endpoint.address(), endpoint.port())),
                 hosts());
         });
     BOOST_TEST(run.warmed_up);

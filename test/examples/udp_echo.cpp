@@ -72,8 +72,8 @@ BOOST_AUTO_TEST_CASE(
 {
     auto const run = examples::count_allocations<echo>(
         traffic, [](auto& io, auto const& endpoint) {
-            return std::make_unique<echo>(
-                io, udp::endpoint(endpoint.address(), endpoint.port()));
+            return std::make_unique<echo>(udp::socket(
+                io, udp::endpoint(endpoint.address(), endpoint.port())));
         });
     BOOST_TEST(run.warmed_up);
     BOOST_TEST(run.done);
