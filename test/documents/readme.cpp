@@ -12,6 +12,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <array>
+#include <chrono>
 #include <memory>
 #include <utility>
 
@@ -27,8 +28,8 @@ using tcp = opslot::tcp; // as asio::ip::tcp: socket, acceptor, endpoint, …
 class session : public std::enable_shared_from_this<session>
 {
     tcp::socket socket_;
+    std::array<char, 4096> storage_; // before the contexts that use it
     opslot::stream_context rx_, tx_; // one reusable description each
-    std::array<char, 4096> storage_;
 
     void receive()
     {
@@ -52,6 +53,7 @@ public:
         tx_.completion_handler([this](auto& c) { if (!c.error()) receive(); });
         rx_.keep_alive(*this); // a pending operation keeps the session alive,
         tx_.keep_alive(*this); // an idle context does not
+        rx_.timeout(std::chrono::seconds(30)); // for each receive, if you like
     }
 
     void start() { receive(); } // std::make_shared<session>(…)->start();
