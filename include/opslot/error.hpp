@@ -36,7 +36,8 @@ enum class error
     context_busy,
     /// The context was disposed.
     context_disposed,
-    /// The context has neither a buffer nor a buffer list.
+    /// The context has neither a buffer nor a buffer list, or a receive has
+    /// one that is const.
     no_buffer,
     /// A buffer and a buffer list were both given.
     buffer_and_list,

@@ -115,8 +115,9 @@ public:
         takes none, and an idle context holds nothing. So a handler that
         captures the plain `this` of `object` makes no cycle.
 
-        @param object An object derived from `std::enable_shared_from_this`,
-        or one that `boost::intrusive_ptr` can count. It must be owned by a
+        @param object The object itself, `*this` mostly, and no pointer to
+        it. It is derived publicly from `std::enable_shared_from_this`, or
+        is one that `boost::intrusive_ptr` can count. It must be owned by a
         pointer of that kind whenever an operation is started, and must
         outlive the context.
 

@@ -46,7 +46,8 @@ public:
         executor, by default on that of the I/O object. It may start the
         next operation, replace itself (and is then destroyed after it has
         returned), destroy the socket, or drop the last reference to the
-        context.
+        context. Without a handler an operation that was pending leaves its
+        result in the context, and nothing is called.
 
         @throws boost::system::system_error `error::context_busy`,
         `error::context_disposed`; what copying the handler throws.

@@ -24,6 +24,8 @@ inline namespace OPSLOT_ABI {
     application that uses Asio's forms onto the library's engine.
 
     Endpoints, the resolver and the options are Asio's own.
+    `asio::connect` and `asio::async_connect` take Asio's sockets only;
+    `opslot::connect` and `opslot::async_connect` are in this header, too.
 */
 class tcp : public boost::asio::ip::tcp
 {
