@@ -127,6 +127,12 @@ public:
     template<typename Object>
     void keep_alive(Object& object)
     {
+        static_assert(
+            detail::is_shared_from_this<Object>::value ||
+                detail::is_counted<Object>::value,
+            "keep_alive takes an object whose class is derived publicly from "
+            "std::enable_shared_from_this, or that boost::intrusive_ptr "
+            "counts");
         set_owner(detail::owner_reference(object));
     }
 

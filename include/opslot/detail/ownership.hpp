@@ -31,6 +31,17 @@ struct is_shared_from_this<
     : std::true_type
 {};
 
+template<typename T, typename = void>
+struct is_counted : std::false_type
+{};
+
+template<typename T>
+struct is_counted<
+    T,
+    std::void_t<decltype(intrusive_ptr_add_ref(std::declval<T*>()))>>
+    : std::true_type
+{};
+
 /// One reference to a shared object of any kind, or none.
 class held_reference
 {
