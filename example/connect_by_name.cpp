@@ -56,6 +56,7 @@ bool talk(std::string_view host, std::string_view service, std::string line)
         }
     });
 
+    //[connect
     connect.name(host, service);
     connect.parallel(true);             // a silent address is no obstacle
     connect.buffer(asio::buffer(line)); // goes out with the connect
@@ -67,6 +68,7 @@ bool talk(std::string_view host, std::string_view service, std::string line)
         }
     });
     socket.async_connect(connect);
+    //]
     io.run();
     return is_good;
 }
