@@ -22,7 +22,8 @@ inline namespace OPSLOT_ABI {
     system reports.
 
     @li `timeout` ends an operation; it compares equal to
-        `std::errc::timed_out` and differs from the kernel's `ETIMEDOUT`.
+        `std::errc::timed_out` and differs from the kernel's `ETIMEDOUT`,
+        which is `asio::error::timed_out`.
     @li `send_interrupted` ends sends after a partly written one was
         withdrawn: bytes sent now would stand where its rest belongs.
     @li `file_shrunk` ends a transmission, see `transmit_context`.
