@@ -312,8 +312,12 @@ void engine::expire(operation& op) noexcept
     {
         return;
     }
+    // What it waits for may have come in time, to a thread that was busy: that
+    // is tried first, and if it was not enough, nothing is known to be there a
+    // tick later.
     if (op.target.load(std::memory_order_acquire) == d &&
-        is_at(op, operation_place::queue))
+        is_at(op, operation_place::queue) &&
+        !d->is_ready(bit_of(static_cast<direction>(op.direction))))
     {
         count(current_turn(), counter::timeouts);
         end_queued(*d, op, error::timeout);

@@ -13,6 +13,7 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/system/error_code.hpp>
 #include <boost/test/unit_test.hpp>
 
@@ -23,6 +24,7 @@
 #include <optional>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -321,6 +323,46 @@ BOOST_FIXTURE_TEST_CASE(
     probe.timeout(milliseconds(15));
     finish(io, probe, socket.start_receive(probe));
     BOOST_TEST(probe.error() == timed_out);
+}
+
+BOOST_FIXTURE_TEST_CASE(what_came_in_time_is_received_late, connection)
+{
+    // The thread has no time to look at it before the deadline.
+    for (int i = 0; i != 3; ++i)
+    {
+        receiver rx;
+        rx.timeout(milliseconds(20));
+        BOOST_TEST((socket.start_receive(rx) == pending));
+        support::poll(io);
+        asio::post(io, [&] {
+            other.write("a");
+            std::this_thread::sleep_for(milliseconds(60));
+        });
+        finish(io, rx, pending);
+        BOOST_TEST(rx.error() == success);
+        BOOST_TEST(rx.bytes_transferred() == 1u);
+    }
+    // It came before the start, which does not know of it yet.
+    receiver rx;
+    BOOST_TEST((socket.start_receive(rx) == pending));
+    other.write("a");
+    finish(io, rx, pending);
+    other.write("b");
+    rx.expires_at(clock::now() - std::chrono::seconds(1));
+    finish(io, rx, socket.start_receive(rx));
+    BOOST_TEST(rx.error() == success);
+    BOOST_TEST(rx.storage[0] == 'b');
+    // But what is not enough does not keep a deadline from firing.
+    context more;
+    char storage[2];
+    more.buffer(asio::buffer(storage));
+    more.at_least(2);
+    more.timeout(milliseconds(20));
+    auto const result = socket.start_receive(more);
+    other.write("c");
+    finish(io, more, result);
+    BOOST_TEST(more.error() == timed_out);
+    BOOST_TEST(more.bytes_transferred() == 1u);
 }
 
 BOOST_FIXTURE_TEST_CASE(deadlines_that_fire_are_counted, connection)
